@@ -1,0 +1,20 @@
+/*
+ * Log lines to stderr, one event a line: `2026-01-31T12:00:00.123Z info sched: text`; with a journal behind it
+ * (JOURNAL_STREAM set) the form is `<6>sched: text`. The level is the process's one global. Any thread; a line is
+ * one write. base, kernels and model return errors instead (log_debug is allowed there).
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+void log_set_level(enum log_level level);
+/* "error", "warn", "info", "debug"; -1 for another word. */
+int log_level_from_name(const char *name);
+
+void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

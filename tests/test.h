@@ -1,0 +1,35 @@
+/*
+ * What every cmocka program of ours includes: cmocka with the headers that it wants first, and the main function
+ * of a test program: all tests, or those whose name contains argv[1].
+ */
+#ifndef TESTS_TEST_H
+#define TESTS_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* The source tree, for tests/data and models; set by `make check`, the present folder otherwise. */
+static inline const char *test_srcdir(void)
+{
+    const char *dir = getenv("SRCDIR");
+    return dir ? dir : ".";
+}
+
+#define TEST_MAIN(tests)                                                                                     \
+    int main(int argc, char **argv)                                                                          \
+    {                                                                                                        \
+        char pattern[256];                                                                                   \
+        if (argc > 1) {                                                                                      \
+            snprintf(pattern, sizeof pattern, "*%s*", argv[1]);                                              \
+            cmocka_set_test_filter(pattern);                                                                 \
+        }                                                                                                    \
+        return cmocka_run_group_tests(tests, NULL, NULL);                                                    \
+    }
+
+#endif
