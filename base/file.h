@@ -1,5 +1,6 @@
 /*
- * Files: read whole or mapped, with a limit; written so that a reader sees the old or the new one, never half.
+ * Files: read whole or mapped, with a limit; written so that a reader sees the old or the new one,
+ * never half.
  */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H

@@ -1,7 +1,8 @@
 /*
- * Log lines to stderr, one event a line: `2026-01-31T12:00:00.123Z info sched: text`; with a journal behind it
- * (JOURNAL_STREAM set) the form is `<6>sched: text`. The level is the process's one global. Any thread; a line is
- * one write. base, kernels and model return errors instead (log_debug is allowed there).
+ * Log lines to stderr, one event a line: `2026-01-31T12:00:00.123Z info sched: text`; with a
+ * journal behind it (JOURNAL_STREAM set) the form is `<6>sched: text`. The level is the process's
+ * one global. Any thread; a line is one write. base, kernels and model return errors instead
+ * (log_debug is allowed there).
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

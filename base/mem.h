@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* n elements of size bytes, zeroed, aligned to 64 bytes. NULL when n * size overflows or memory is out.
- * n = 0 gives a pointer that may be freed. */
+/* n elements of size bytes, zeroed, aligned to 64 bytes. NULL when n * size overflows or memory is
+ * out. n = 0 gives a pointer that may be freed. */
 void *mem_alloc(size_t n, size_t size);
 
 /* Grows or shrinks to n elements; new bytes are not zeroed. NULL: the old block is still valid. */

@@ -10,12 +10,14 @@
 
 #include "base/err.h"
 
-/* The whole string must be one decimal number within min..max; what: name used in the message, as in
- * "queue_max: 70000 is outside 1..4096" or "queue_max: 'abc' is not a whole number". */
-int num_parse_int(const char *s, const char *what, int64_t min, int64_t max, int64_t *ret, struct err *e);
+/* The whole string must be one decimal number within min..max; what: name used in the message, as
+ * in "queue_max: 70000 is outside 1..4096" or "queue_max: 'abc' is not a whole number". */
+int num_parse_int(const char *s, const char *what, int64_t min, int64_t max, int64_t *ret,
+                  struct err *e);
 int num_parse_u64(const char *s, const char *what, uint64_t *ret, struct err *e);
 /* Finite, locale independent ("." always). */
-int num_parse_real(const char *s, const char *what, double min, double max, double *ret, struct err *e);
+int num_parse_real(const char *s, const char *what, double min, double max, double *ret,
+                   struct err *e);
 /* true/false, yes/no, on/off, 1/0. */
 int num_parse_bool(const char *s, const char *what, bool *ret, struct err *e);
 

@@ -1,7 +1,8 @@
 /*
- * Random numbers as a function of (seed, stream, index): no state, any order, any thread, any device.
- * Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011): key = seed,
- * counter = (index, stream). The CUDA kernels include this header, so it is plain C and C++.
+ * Random numbers as a function of (seed, stream, index): no state, any order, any thread, any
+ * device. Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011):
+ * key = seed, counter = (index, stream). The CUDA kernels include this header, so it is plain C and
+ * C++.
  */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H
@@ -14,7 +15,8 @@ struct rng {
 
 /* 4 x 32 random bits of block `index`. */
 void rng_block(uint64_t seed, uint64_t stream, uint64_t index, uint32_t ret[4]);
-/* The index-th number of the stream: 32 bits; uniform in [0, 1) with 24 bits; standard normal (Box-Muller). */
+/* The index-th number of the stream: 32 bits; uniform in [0, 1) with 24 bits; standard normal
+ * (Box-Muller). */
 uint32_t rng_u32_at(uint64_t seed, uint64_t stream, uint64_t index);
 float rng_uniform_at(uint64_t seed, uint64_t stream, uint64_t index);
 float rng_normal_at(uint64_t seed, uint64_t stream, uint64_t index);

@@ -1,0 +1,42 @@
+/*
+ * A device: where tensors live and ops run. One thread uses a device at a time ("the device
+ * thread").
+ */
+#ifndef KERNELS_DEVICE_H
+#define KERNELS_DEVICE_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "kernels/tensor.h"
+
+struct device;
+
+/*
+ * Opens "cpu", "cuda" or "auto" (cuda when a plugin and a device are there, else cpu;
+ * device_describe says why). threads: CPU threads, 0 = as many as the process may run on. Scratch
+ * memory that kernels need is taken here: no kernel allocates later.
+ */
+int device_open(const char *backend, int threads, struct device **ret_dev, struct err *e);
+void device_close(struct device *d);
+/* For logs: "cpu: avx512, 2 threads" */
+const char *device_describe(const struct device *d);
+/* Changes the number of CPU threads; results do not depend on it. */
+void device_set_threads(struct device *d, int threads);
+
+/* Device memory, aligned to 64 bytes, not zeroed. */
+int device_alloc(struct device *d, size_t bytes, void **ret_data, struct err *e);
+void device_free(struct device *d, void *data);
+
+/* Host <-> device; offset and n in bytes within t. Upload returns once src may be reused; download
+ * waits. */
+int device_upload(struct device *d, struct tensor *t, size_t offset, const void *src, size_t n,
+                  struct err *e);
+int device_download(struct device *d, const struct tensor *t, size_t offset, void *dst, size_t n,
+                    struct err *e);
+int device_zero(struct device *d, struct tensor *t, struct err *e);
+int device_copy(struct device *d, struct tensor *dst, const struct tensor *src, struct err *e);
+/* Waits until everything given to the device has run; reports what failed. */
+int device_wait(struct device *d, struct err *e);
+
+#endif
