@@ -1,0 +1,62 @@
+/*
+ * A model bundle: a directory with config.json, model.safetensors (names prefixed clip. vqgan. gpt.
+ * condition.), the tokenizer's merges file and a README card. Everything is checked at open: sizes
+ * against limits, every tensor by name and shape, the networks against each other (condition width,
+ * codebook, tokens a picture).
+ */
+#ifndef MODEL_BUNDLE_H
+#define MODEL_BUNDLE_H
+
+#include "base/err.h"
+#include "model/clip.h"
+#include "model/condition.h"
+#include "model/gpt.h"
+#include "model/tokenizer.h"
+#include "model/vqgan.h"
+#include "model/weights.h"
+
+#define BUNDLE_NAME_MAX 64
+
+struct bundle_sampling {
+    float temperature, top_p, guidance; /* defaults of a request */
+    int top_k;
+};
+
+/* What config.json says. */
+struct bundle_config {
+    char name[BUNDLE_NAME_MAX]; /* "emoji-64": letters, digits, . _ - */
+    char licence[256];
+    char vocab_file[64]; /* in the bundle's directory */
+    struct clip_config clip;
+    struct vqgan_config vqgan;
+    struct gpt_config gpt;
+    bool centred; /* condition.h */
+    struct bundle_sampling sampling;
+};
+
+struct bundle {
+    struct bundle_config config;
+    struct device *dev; /* borrowed */
+    struct tokenizer *tokenizer;
+    struct clip clip;
+    struct vqgan *vqgan;
+    struct gpt gpt;
+    struct condition condition;
+    struct param_list clip_params, vqgan_params, gpt_params, condition_params;
+};
+
+/* Reads config.json alone. */
+int bundle_config_read(const char *dir, struct bundle_config *ret_config, struct err *e);
+/* Loads a bundle into device memory. */
+int bundle_open(const char *dir, struct device *dev, struct bundle **ret_bundle, struct err *e);
+void bundle_close(struct bundle *b);
+/* Writes config.json, model.safetensors (dtype W_F32, W_F16 or W_BF16) and the vocabulary into dir
+ * (made if absent). */
+int bundle_save(const struct bundle *b, const char *dir, enum weights_dtype dtype,
+                const char *vocab_path, struct err *e);
+/* A bundle whose parameters are allocated but not loaded (tests, benchmarks, the trainer's `bundle`
+ * stage). The tokenizer is NULL. */
+int bundle_new(const struct bundle_config *c, struct device *dev, struct bundle **ret_bundle,
+               struct err *e);
+
+#endif

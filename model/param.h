@@ -1,0 +1,67 @@
+/*
+ * The parameters of a network: one list names every parameter once, and everything that walks over
+ * parameters (allocate, initialise, load, save, count, optimise, compare) walks over this list.
+ *
+ *     struct param_list l;
+ *     param_list_init(&l);
+ *     gpt_init(&gpt, &config, &l);                names and shapes; gpt.* point into the list
+ *     if (param_list_alloc(&l, dev, true, e)) ... device memory, gradients too
+ *     if (param_list_reset(&l, seed, e)) ...      random start, or weights_load_params()
+ */
+#ifndef MODEL_PARAM_H
+#define MODEL_PARAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "kernels/device.h"
+#include "kernels/tensor.h"
+
+enum {
+    PARAM_DECAY = 1,  /* weight decay applies (matrices of linear layers) */
+    PARAM_CONV = 2,   /* in files [O, I, kh, kw]; in memory [O, kh, kw, I] */
+    PARAM_BUFFER = 4, /* not trained: batch norm statistics, condition means */
+};
+
+enum param_start { START_ZERO, START_ONE, START_NORMAL, START_UNIFORM };
+
+struct param {
+    char name[96];       /* as in files, without the network's prefix */
+    struct tensor value; /* F32 */
+    struct tensor grad;  /* data NULL without gradients */
+    unsigned flags;
+    enum param_start start;
+    float scale; /* standard deviation (NORMAL) or half width (UNIFORM) */
+};
+
+struct param_list {
+    struct param **item; /* stable addresses */
+    int n, cap;
+    struct device *dev;
+    void *values, *grads; /* one block each */
+    struct err err;       /* sticky: param_add failed (memory, name too long, double name) */
+};
+
+void param_list_init(struct param_list *l);
+void param_list_release(struct param_list *l);
+
+/* Adds one parameter and returns its tensor (no memory yet); NULL when the list has failed. */
+struct tensor *param_add(struct param_list *l, unsigned flags, enum param_start start, float scale,
+                         int n_dims, const int64_t *dim, const char *name_fmt, ...)
+    __attribute__((format(printf, 7, 8)));
+
+/* Device memory for all values (and, with_grads, for gradients of all but buffers, zeroed). */
+int param_list_alloc(struct param_list *l, struct device *dev, bool with_grads, struct err *e);
+/* Starting values from (seed, position in the list): the same on every device. */
+int param_list_reset(struct param_list *l, uint64_t seed, struct err *e);
+int param_list_zero_grads(struct param_list *l, struct err *e);
+/* Switches gradients for all parameters (a frozen network inside a trained one); buffers never want
+ * any. */
+void param_list_want_grads(struct param_list *l, bool on);
+/* NULL if there is none. */
+struct param *param_find(const struct param_list *l, const char *name);
+/* Number of values, buffers left out. */
+int64_t param_list_count(const struct param_list *l);
+
+#endif

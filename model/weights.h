@@ -1,0 +1,73 @@
+/*
+ * safetensors files: read through a map, every name, shape, dtype and range checked at open;
+ * written atomically. Format: u64 little-endian header length, JSON header {name: {dtype, shape,
+ * data_offsets}}, then the data.
+ */
+#ifndef MODEL_WEIGHTS_H
+#define MODEL_WEIGHTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/param.h"
+
+#define WEIGHTS_HEADER_MAX ((size_t)16 << 20)
+#define WEIGHTS_DIMS_MAX 8
+
+enum weights_dtype { W_F64, W_F32, W_F16, W_BF16, W_I64, W_I32, W_U8, W_BOOL };
+
+struct weights_entry {
+    const char *name;
+    enum weights_dtype dtype;
+    int n_dims;
+    int64_t dim[WEIGHTS_DIMS_MAX];
+    const void *data; /* unaligned, little endian, inside the map */
+    size_t bytes;
+};
+
+struct weights;
+
+int weights_open(const char *path, struct weights **ret_weights, struct err *e);
+/* The same over bytes in memory (fuzzing, tests); data must outlive it. */
+int weights_open_memory(const void *data, size_t size, struct weights **ret_weights, struct err *e);
+void weights_close(struct weights *w);
+int weights_n(const struct weights *w);
+const struct weights_entry *weights_at(const struct weights *w, int i); /* in file order */
+const struct weights_entry *weights_find(const struct weights *w, const char *name);
+/* A string of __metadata__; NULL if absent. */
+const char *weights_metadata(const struct weights *w, const char *key);
+int64_t weights_entry_count(const struct weights_entry *entry);
+const char *weights_dtype_name(enum weights_dtype t);
+
+/* Converts an entry's values; dst has weights_entry_count() elements. Integer dtypes only to i32,
+ * others to f32. */
+int weights_read_f32(const struct weights_entry *entry, float *dst, struct err *e);
+int weights_read_i32(const struct weights_entry *entry, int32_t *dst, struct err *e);
+
+/*
+ * Fills every parameter of the list from the tensor prefix + name. Missing and mis-shaped tensors
+ * are errors that name all of them up to the message's length; so is an extra tensor under the
+ * prefix, unless its name ends in one of the ignored endings (NULL-terminated list, may be NULL).
+ * Conv weights change layout (PARAM_CONV).
+ */
+int weights_load_params(const struct weights *w, const char *prefix, struct param_list *l,
+                        const char *const *ignore, struct err *e);
+
+/* ---- writing ---- */
+
+struct weights_out;
+int weights_out_new(struct weights_out **ret_out, struct err *e);
+void weights_out_free(struct weights_out *o);
+int weights_out_metadata(struct weights_out *o, const char *key, const char *value, struct err *e);
+/* Copies the values (n = product of dims, host memory of the dtype's C type: f32 as float; for
+ * W_F16 and W_BF16 the source is float and is rounded to nearest even). */
+int weights_out_add(struct weights_out *o, const char *name, enum weights_dtype dtype, int n_dims,
+                    const int64_t *dim, const void *src, struct err *e);
+/* Every parameter of the list under prefix + name, in file layout. */
+int weights_out_add_params(struct weights_out *o, const char *prefix, const struct param_list *l,
+                           enum weights_dtype dtype, struct err *e);
+/* Atomic; entries in the order added. The same content gives the same bytes. */
+int weights_out_write(struct weights_out *o, const char *path, struct err *e);
+
+#endif
