@@ -19,7 +19,8 @@
 struct buf {
     char *data; /* owned; always followed by a NUL that len does not count (NULL while empty) */
     size_t len, cap, max;
-    bool failed; /* out of memory or over max; later appends do nothing */
+    bool failed;    /* out of memory or over max; later appends do nothing */
+    bool too_large; /* failed because of max */
 };
 
 /* max: most bytes it may ever hold. */
@@ -36,7 +37,7 @@ void *buf_grow(struct buf *b, size_t n);
 
 /* 0, or -1 with NOMEM or TOO_LARGE when any append failed. */
 int buf_check(const struct buf *b, struct err *e);
-/* Gives the bytes to the caller (mem_free), leaves b empty. */
+/* Gives the bytes to the caller (mem_free), leaves b empty. NULL when nothing was ever appended. */
 char *buf_take(struct buf *b, size_t *ret_len);
 
 #endif

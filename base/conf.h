@@ -68,9 +68,13 @@ int conf_set(const struct conf_row *rows, void *config, const char *key, const c
 /* Reads --key value, --key=value (and --flag, --no-flag for BOOL) from argv[1..]; stops at the
  * first word that is not a flag or after "--". *ret_rest: index of the first argument left. Unknown
  * flags fail and name the nearest known one. Flags named in skip ("config|help|version") are passed
- * over with their value. */
+ * over with their value, which is the text after "=" or else the next word unless that is a flag.
+ */
 int conf_args(const struct conf_row *rows, void *config, int argc, char **argv, const char *skip,
               int *ret_rest, struct err *e);
+/* The value of one flag before the others are read (--config FILE); NULL when it is not among them.
+ */
+const char *conf_peek(int argc, char **argv, const char *name);
 /* Prints flags with defaults, limits and help; and the same as a commented INI file (etc/ is
  * compared to it). */
 void conf_help(const struct conf_row *rows, FILE *out);

@@ -10,7 +10,8 @@
  * out. n = 0 gives a pointer that may be freed. */
 void *mem_alloc(size_t n, size_t size);
 
-/* Grows or shrinks to n elements; new bytes are not zeroed. NULL: the old block is still valid. */
+/* Grows or shrinks to n elements; new bytes are not zeroed, and the alignment is no more than
+ * malloc's. p NULL allocates. NULL: the old block is still valid. */
 void *mem_resize(void *p, size_t n, size_t size);
 
 /* NULL is fine. */

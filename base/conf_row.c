@@ -1,0 +1,128 @@
+#include "base/conf_row.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+
+enum { KEY_MAX = 63 }; /* longer words are never near a key */
+
+static char as_key(char c)
+{
+    return c == '-' ? '_' : c;
+}
+
+const struct conf_row *conf_row_find(const struct conf_row *rows, const char *key, size_t n)
+{
+    for (; rows->type != CONF_T_END; rows++) {
+        size_t i = 0;
+        while (i < n && rows->key[i] && rows->key[i] == as_key(key[i]))
+            i++;
+        if (i == n && rows->key[n] == '\0')
+            return rows;
+    }
+    return NULL;
+}
+
+/* Levenshtein's distance: letters to add, drop or replace until key is word. */
+static size_t distance(const char *word, const char *key, size_t n)
+{
+    size_t before[KEY_MAX + 1], diagonal, kept;
+
+    for (size_t j = 0; j <= n; j++)
+        before[j] = j;
+    for (size_t i = 0; word[i]; i++) {
+        diagonal = before[0];
+        before[0] = i + 1;
+        for (size_t j = 1; j <= n; j++) {
+            size_t best = diagonal + (word[i] != as_key(key[j - 1]));
+            kept = before[j];
+            if (best > kept + 1)
+                best = kept + 1;
+            if (best > before[j - 1] + 1)
+                best = before[j - 1] + 1;
+            before[j] = best;
+            diagonal = kept;
+        }
+    }
+    return before[n];
+}
+
+const struct conf_row *conf_row_nearest(const struct conf_row *rows, const char *key, size_t n)
+{
+    const struct conf_row *best = NULL;
+    size_t best_distance = n / 3 + 1; /* further away is another word, not a slip */
+
+    if (n > KEY_MAX)
+        return NULL;
+    for (; rows->type != CONF_T_END; rows++) {
+        size_t d = distance(rows->key, key, n);
+        if (d < best_distance || (d == best_distance && !best)) {
+            best = rows;
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+char **conf_row_string(const struct conf_row *row, void *config)
+{
+    return (char **)(void *)((char *)config + row->offset);
+}
+
+static int set_int(const struct conf_row *row, void *field, const char *value, struct err *e)
+{
+    return num_parse_int(value, row->key, (int64_t)row->min, (int64_t)row->max, field, e);
+}
+
+static int set_real(const struct conf_row *row, void *field, const char *value, struct err *e)
+{
+    return num_parse_real(value, row->key, row->min, row->max, field, e);
+}
+
+static int set_bool(const struct conf_row *row, void *field, const char *value, struct err *e)
+{
+    return num_parse_bool(value, row->key, field, e);
+}
+
+static int set_string(const struct conf_row *row, void *field, const char *value, struct err *e)
+{
+    char **string = field, *copy;
+
+    if (strlen(value) > (size_t)row->max)
+        return err_set(e, ERR_INVALID, "%s: longer than %.0f bytes", row->key, row->max);
+    copy = mem_strdup(value);
+    if (!copy)
+        return err_set(e, ERR_NOMEM, "%s: out of memory", row->key);
+    mem_free(*string);
+    *string = copy;
+    return 0;
+}
+
+static int set_enum(const struct conf_row *row, void *field, const char *value, struct err *e)
+{
+    const char *choice = row->choices;
+    size_t n = strlen(value);
+
+    for (int i = 0;; i++) {
+        size_t length = strcspn(choice, "|");
+        if (length == n && memcmp(choice, value, n) == 0) {
+            *(int *)field = i;
+            return 0;
+        }
+        if (choice[length] == '\0')
+            return err_set(e, ERR_INVALID, "%s: '%.40s' is none of %s", row->key, value,
+                           row->choices);
+        choice += length + 1;
+    }
+}
+
+int conf_row_set(const struct conf_row *row, void *config, const char *value, struct err *e)
+{
+    static int (*const SET[])(const struct conf_row *, void *, const char *, struct err *) = {
+        [CONF_T_INT] = set_int,   [CONF_T_REAL] = set_real,     [CONF_T_BOOL] = set_bool,
+        [CONF_T_ENUM] = set_enum, [CONF_T_STRING] = set_string,
+    };
+
+    return SET[row->type](row, (char *)config + row->offset, value, e);
+}

@@ -1,0 +1,51 @@
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int err_set(struct err *e, enum err_code code, const char *fmt, ...)
+{
+    char msg[sizeof e->msg]; /* formatted apart: the arguments may point into e */
+    va_list args;
+
+    if (!e)
+        return -1;
+    va_start(args, fmt);
+    vsnprintf(msg, sizeof msg, fmt, args);
+    va_end(args);
+    e->code = code;
+    memcpy(e->msg, msg, sizeof msg);
+    return -1;
+}
+
+int err_prefix(struct err *e, const char *fmt, ...)
+{
+    char msg[sizeof e->msg];
+    va_list args;
+    size_t len;
+
+    if (!e)
+        return -1;
+    va_start(args, fmt);
+    vsnprintf(msg, sizeof msg, fmt, args);
+    va_end(args);
+    len = strlen(msg);
+    snprintf(msg + len, sizeof msg - len, "%s", e->msg);
+    memcpy(e->msg, msg, sizeof msg);
+    return -1;
+}
+
+const char *err_code_name(enum err_code code)
+{
+    static const char *const NAMES[] = {
+        [ERR_NONE] = "none",           [ERR_INVALID] = "invalid", [ERR_NOT_FOUND] = "not_found",
+        [ERR_TOO_LARGE] = "too_large", [ERR_BUSY] = "busy",       [ERR_TIMEOUT] = "timeout",
+        [ERR_CANCELLED] = "cancelled", [ERR_FORMAT] = "format",   [ERR_IO] = "io",
+        [ERR_NOMEM] = "nomem",         [ERR_DEVICE] = "device",   [ERR_UNSUPPORTED] = "unsupported",
+        [ERR_INTERNAL] = "internal",
+    };
+    size_t i = (size_t)code;
+
+    return i < sizeof NAMES / sizeof *NAMES ? NAMES[i] : "unknown";
+}

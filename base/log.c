@@ -1,0 +1,92 @@
+#include "base/log.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_MAX_BYTES = 2048 };
+
+static const struct {
+    const char *name;
+    int syslog; /* priority in a journal prefix */
+} LEVELS[] = {
+    [LOG_LEVEL_ERROR] = { "error", 3 },
+    [LOG_LEVEL_WARN] = { "warn", 4 },
+    [LOG_LEVEL_INFO] = { "info", 6 },
+    [LOG_LEVEL_DEBUG] = { "debug", 7 },
+};
+
+static _Atomic int level_max = LOG_LEVEL_INFO;
+
+void log_set_level(enum log_level level)
+{
+    level_max = (int)level;
+}
+
+int log_level_from_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof LEVELS / sizeof *LEVELS; i++)
+        if (strcmp(name, LEVELS[i].name) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* The journal stamps lines itself and wants the priority in front; a person wants to see the time.
+ */
+static size_t write_prefix(enum log_level level, char *line, size_t size)
+{
+    struct timespec now;
+    struct tm utc;
+    size_t n;
+
+    if (getenv("JOURNAL_STREAM"))
+        return (size_t)snprintf(line, size, "<%d>", LEVELS[level].syslog);
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    n = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &utc);
+    return n + (size_t)snprintf(line + n, size - n, ".%03ldZ %s ", now.tv_nsec / 1000000,
+                                LEVELS[level].name);
+}
+
+/* Bytes from outside may stand in a message: no control character may start a second line or
+ * colour. */
+static void mask_controls(char *s)
+{
+    for (; *s; s++)
+        if (iscntrl((unsigned char)*s))
+            *s = ' ';
+}
+
+static void log_line(enum log_level level, const char *fmt, va_list args)
+{
+    char line[LINE_MAX_BYTES];
+    size_t n;
+
+    if ((int)level > level_max)
+        return;
+    n = write_prefix(level, line, sizeof line);
+    vsnprintf(line + n, sizeof line - n - 1, fmt, args);
+    mask_controls(line + n);
+    n += strlen(line + n);
+    line[n++] = '\n';
+    if (write(STDERR_FILENO, line, n) < 0)
+        return; /* nobody is left to tell */
+}
+
+#define DEFINE_LOG(function, level)                                                                \
+    void function(const char *fmt, ...)                                                            \
+    {                                                                                              \
+        va_list args;                                                                              \
+        va_start(args, fmt);                                                                       \
+        log_line(level, fmt, args);                                                                \
+        va_end(args);                                                                              \
+    }
+
+DEFINE_LOG(log_error, LOG_LEVEL_ERROR)
+DEFINE_LOG(log_warn, LOG_LEVEL_WARN)
+DEFINE_LOG(log_info, LOG_LEVEL_INFO)
+DEFINE_LOG(log_debug, LOG_LEVEL_DEBUG)

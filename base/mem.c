@@ -1,0 +1,67 @@
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+
+enum { ALIGNMENT = 64 }; /* a cache line, and the widest vector register */
+
+static atomic_long fail_in; /* allocations left, counting the one that fails; 0: none ever fails */
+
+void mem_fail_after(long n)
+{
+    atomic_store(&fail_in, n);
+}
+
+/* Counts one allocation; false: the test wants it to fail. Stays at 1, so every later one fails
+ * too. */
+static int may_allocate(void)
+{
+    long left = atomic_load_explicit(&fail_in, memory_order_relaxed);
+
+    while (left > 1)
+        if (atomic_compare_exchange_weak(&fail_in, &left, left - 1))
+            return 1;
+    return left == 0;
+}
+
+void *mem_alloc(size_t n, size_t size)
+{
+    size_t bytes;
+    void *p;
+
+    if (!num_mul(n, size, &bytes) || !may_allocate())
+        return NULL;
+    if (posix_memalign(&p, ALIGNMENT, bytes ? bytes : 1))
+        return NULL;
+    return memset(p, 0, bytes);
+}
+
+void *mem_resize(void *p, size_t n, size_t size)
+{
+    size_t bytes;
+
+    if (!num_mul(n, size, &bytes) || !may_allocate())
+        return NULL;
+    return realloc(p, bytes ? bytes : 1);
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}
+
+char *mem_strdup(const char *s)
+{
+    return mem_strndup(s, strlen(s));
+}
+
+char *mem_strndup(const char *s, size_t n)
+{
+    size_t len = strnlen(s, n);
+    char *copy = mem_alloc(len + 1, 1);
+
+    return copy ? memcpy(copy, s, len) : NULL;
+}
