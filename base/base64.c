@@ -1,5 +1,6 @@
 #include "base/base64.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -38,13 +39,40 @@ static void make_values(int8_t values[256])
     values['='] = PAD;
 }
 
+/* The present group of four characters. */
+struct group {
+    uint32_t bits;
+    int n_chars, n_pads;
+};
+
+/* '=' may stand only third and fourth, and nothing but '=' behind it. */
+static bool fits(const struct group *g, int value)
+{
+    return value == PAD ? g->n_chars >= 2 : g->n_pads == 0;
+}
+
+/* Bits under the padding belong to no byte and must be zero: one text for one value. */
+static bool has_spare_bits(const struct group *g)
+{
+    static const uint32_t SPARE[] = { 0, 0xff, 0xffff };
+
+    return g->bits & SPARE[g->n_pads];
+}
+
+static uint8_t *put_bytes(const struct group *g, uint8_t *to)
+{
+    for (int i = 0; i < 3 - g->n_pads; i++)
+        *to++ = (uint8_t)(g->bits >> (16 - 8 * i));
+    return to;
+}
+
 /* Reads into to, which has room for 3 bytes of every 4 in text. */
 static int decode(const uint8_t *text, size_t n, uint8_t *to, size_t *ret_n, struct err *e)
 {
-    int8_t values[256];
-    uint32_t bits = 0;
-    int n_chars = 0, n_pads = 0; /* of the present group of four */
+    struct group g = { 0, 0, 0 };
     uint8_t *start = to;
+    int8_t values[256];
+    bool padded = false;
 
     make_values(values);
     for (size_t i = 0; i < n; i++) {
@@ -53,24 +81,20 @@ static int decode(const uint8_t *text, size_t n, uint8_t *to, size_t *ret_n, str
             continue;
         if (v == BAD)
             return err_set(e, ERR_FORMAT, "base64: byte 0x%02x at %zu is not base64", text[i], i);
-        if (v == PAD ? n_chars < 2 : n_pads > 0)
+        if (padded || !fits(&g, v))
             return err_set(e, ERR_FORMAT, "base64: misplaced '=' at or before %zu", i);
-        n_pads += v == PAD;
-        bits = bits << 6 | (v == PAD ? 0u : (uint32_t)v);
-        if (++n_chars < 4)
+        g.bits = g.bits << 6 | (v == PAD ? 0u : (uint32_t)v);
+        g.n_pads += v == PAD;
+        if (++g.n_chars < 4)
             continue;
-        if (n_pads && bits & (n_pads == 1 ? 0xffu : 0xffffu))
+        if (has_spare_bits(&g))
             return err_set(e, ERR_FORMAT, "base64: bits left over before the '=' at %zu", i);
-        *to++ = (uint8_t)(bits >> 16);
-        if (n_pads < 2)
-            *to++ = (uint8_t)(bits >> 8);
-        if (n_pads < 1)
-            *to++ = (uint8_t)bits;
-        bits = 0;
-        n_chars = 0;
+        to = put_bytes(&g, to);
+        padded = g.n_pads > 0;
+        g = (struct group){ 0, 0, 0 };
     }
-    if (n_chars)
-        return err_set(e, ERR_FORMAT, "base64: ends inside a group of four, after %d", n_chars);
+    if (g.n_chars)
+        return err_set(e, ERR_FORMAT, "base64: ends inside a group of four, after %d", g.n_chars);
     *ret_n = (size_t)(to - start);
     return 0;
 }

@@ -56,8 +56,17 @@ struct loader {
     struct err *e;
 };
 
-/* Gives inih the next line. Leading blanks are dropped: inih would read the line as more of the one
- * before. */
+/* Leading blanks are dropped: inih would read an indented line as more of the one before. */
+static void copy_line(char *to, const char *from, size_t n)
+{
+    size_t blanks = strspn(from, " \t\r");
+
+    blanks = blanks > n ? n : blanks;
+    memcpy(to, from + blanks, n - blanks);
+    memcpy(to + n - blanks, "\n", 2);
+}
+
+/* inih's fgets. */
 static char *next_line(char *to, int size, void *user)
 {
     struct loader *l = user;
@@ -71,13 +80,7 @@ static char *next_line(char *to, int size, void *user)
         l->failed = true;
         return NULL;
     }
-    {
-        size_t blanks = strspn(l->at, " \t\r");
-        blanks = blanks > n ? n : blanks;
-        memcpy(to, l->at + blanks, n - blanks);
-        to[n - blanks] = '\n';
-        to[n - blanks + 1] = '\0';
-    }
+    copy_line(to, l->at, n);
     l->at += n + (l->at[n] == '\n');
     return to;
 }

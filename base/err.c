@@ -1,5 +1,6 @@
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,15 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
     e->code = code;
     memcpy(e->msg, msg, sizeof msg);
     return -1;
+}
+
+int err_errno(struct err *e, const char *what)
+{
+    int code = errno;
+
+    if (code == ENOENT || code == ENOTDIR)
+        return err_set(e, ERR_NOT_FOUND, "%s: %s", what, strerror(code));
+    return err_set(e, code == ENOMEM ? ERR_NOMEM : ERR_IO, "%s: %s", what, strerror(code));
 }
 
 int err_prefix(struct err *e, const char *fmt, ...)

@@ -33,6 +33,9 @@ struct err {
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* "what: words of errno", with the code that fits errno: NOT_FOUND, NOMEM or IO. Returns -1. */
+int err_errno(struct err *e, const char *what);
+
 /* Puts text in front of the message ("weights.safetensors: "). Returns -1. */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,17 +1,9 @@
 #include "base/gzip.h"
 
 #include <errno.h>
-#include <string.h>
 #include <zlib.h>
 
 enum { CHUNK = 64 * 1024 };
-
-static int set_open_error(const char *path, struct err *e)
-{
-    enum err_code code = errno == ENOENT ? ERR_NOT_FOUND : errno == 0 ? ERR_NOMEM : ERR_IO;
-
-    return err_set(e, code, "%s: %s", path, errno ? strerror(errno) : "out of memory");
-}
 
 /* What went wrong after a read that gave less than it should; Z_OK: nothing did. */
 static int set_read_error(gzFile gz, const char *path, struct err *e)
@@ -20,7 +12,7 @@ static int set_read_error(gzFile gz, const char *path, struct err *e)
     const char *words = gzerror(gz, &status);
 
     if (status == Z_ERRNO)
-        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+        return err_errno(e, path);
     if (status == Z_BUF_ERROR)
         return err_set(e, ERR_FORMAT, "%s: the gzip data ends early", path);
     if (status != Z_OK && status != Z_STREAM_END)
@@ -53,7 +45,7 @@ int gzip_read(const char *path, size_t max, struct buf *ret, struct err *e)
     errno = 0; /* gzopen sets it only when the system refused */
     gz = gzopen(path, "rb");
     if (!gz)
-        return set_open_error(path, e);
+        return errno ? err_errno(e, path) : err_set(e, ERR_NOMEM, "%s: out of memory", path);
     status = read_all(gz, path, max, ret, e);
     gzclose(gz);
     return status;

@@ -4,14 +4,9 @@
 
 #include "base/mem.h"
 
-static size_t row_bytes(const struct image *img)
-{
-    return (size_t)img->w * (size_t)img->channels;
-}
-
 static uint8_t *pixel(const struct image *img, int x, int y)
 {
-    return img->px + (size_t)y * row_bytes(img) + (size_t)x * (size_t)img->channels;
+    return image_row(img, y) + (size_t)x * (size_t)img->channels;
 }
 
 int image_new(int w, int h, int channels, struct image *ret_img, struct err *e)
@@ -22,7 +17,7 @@ int image_new(int w, int h, int channels, struct image *ret_img, struct err *e)
         return err_set(e, ERR_INVALID, "image: %d x %d is outside 1..%d", w, h, IMAGE_SIDE_MAX);
     if (channels != 3 && channels != 4)
         return err_set(e, ERR_INVALID, "image: %d channels, not 3 or 4", channels);
-    img.px = mem_alloc((size_t)h, row_bytes(&img));
+    img.px = mem_alloc((size_t)h, image_row_bytes(&img));
     if (!img.px)
         return err_set(e, ERR_NOMEM, "image: no memory for %d x %d", w, h);
     *ret_img = img;
@@ -51,7 +46,7 @@ int image_crop(const struct image *src, int x, int y, int w, int h, struct image
     if (image_new(w, h, src->channels, &img, e))
         return -1;
     for (int row = 0; row < h; row++)
-        memcpy(pixel(&img, 0, row), pixel(src, x, y + row), row_bytes(&img));
+        memcpy(pixel(&img, 0, row), pixel(src, x, y + row), image_row_bytes(&img));
     *ret_img = img;
     return 0;
 }
@@ -113,7 +108,7 @@ void image_draw(struct image *dst, const struct image *src, int x, int y)
 
 static void fill(struct image *img, const uint8_t rgb[3])
 {
-    for (size_t i = 0; i < (size_t)img->h * row_bytes(img); i += 3)
+    for (size_t i = 0; i < (size_t)img->h * image_row_bytes(img); i += 3)
         memcpy(img->px + i, rgb, 3);
 }
 

@@ -16,7 +16,17 @@ struct image {
     uint8_t *px;        /* [h, w, channels], owned */
 };
 
-/* Zeroed picture. NULL sides, sides over IMAGE_SIDE_MAX and other channel counts are INVALID. */
+static inline size_t image_row_bytes(const struct image *img)
+{
+    return (size_t)img->w * (size_t)img->channels;
+}
+
+static inline uint8_t *image_row(const struct image *img, int y)
+{
+    return img->px + (size_t)y * image_row_bytes(img);
+}
+
+/* Zeroed picture. Sides below 1 or over IMAGE_SIDE_MAX and other channel counts are INVALID. */
 int image_new(int w, int h, int channels, struct image *ret_img, struct err *e);
 void image_release(struct image *img);
 int image_copy(const struct image *src, struct image *ret_img, struct err *e);

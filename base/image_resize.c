@@ -138,36 +138,30 @@ static inline void resample_row(const struct axis *a, const uint8_t *from, uint8
 
 static void resample_columns(const struct axis *a, const struct image *src, struct image *dst)
 {
-    size_t from_row = (size_t)src->w * (size_t)src->channels;
-    size_t to_row = (size_t)dst->w * (size_t)dst->channels;
-
-    for (int y = 0; y < src->h; y++) {
-        const uint8_t *from = src->px + (size_t)y * from_row;
-        uint8_t *to = dst->px + (size_t)y * to_row;
+    for (int y = 0; y < src->h; y++)
         if (src->channels == 3)
-            resample_row(a, from, to, 3);
+            resample_row(a, image_row(src, y), image_row(dst, y), 3);
         else
-            resample_row(a, from, to, 4);
-    }
+            resample_row(a, image_row(src, y), image_row(dst, y), 4);
 }
 
 /* sums: one number a byte of a row, so that memory is walked along rows. */
 static void resample_rows(const struct axis *a, const struct image *src, struct image *dst,
                           int32_t *sums)
 {
-    size_t n = (size_t)src->w * (size_t)src->channels;
+    size_t n = image_row_bytes(src);
 
     for (int y = 0; y < a->n_out; y++) {
         const int32_t *w = a->weights + (size_t)y * (size_t)a->n_max;
         for (size_t i = 0; i < n; i++)
             sums[i] = WEIGHT_HALF;
         for (int k = 0; k < a->n[y]; k++) {
-            const uint8_t *in = src->px + (size_t)(a->first[y] + k) * n;
+            const uint8_t *in = image_row(src, a->first[y] + k);
             for (size_t i = 0; i < n; i++)
                 sums[i] += in[i] * w[k];
         }
         for (size_t i = 0; i < n; i++)
-            dst->px[(size_t)y * n + i] = to_pixel(sums[i]);
+            image_row(dst, y)[i] = to_pixel(sums[i]);
     }
 }
 
@@ -200,7 +194,7 @@ static int resize_rows(const struct image *src, int h, const struct filter *f,
         return image_copy(src, ret_img, e);
     if (image_new(src->w, h, src->channels, ret_img, e))
         return -1;
-    sums = mem_alloc((size_t)src->w * (size_t)src->channels, sizeof *sums);
+    sums = mem_alloc(image_row_bytes(src), sizeof *sums);
     if (!sums || axis_init(&a, src->h, h, f, e)) {
         mem_free(sums);
         image_release(ret_img);

@@ -103,10 +103,8 @@ static int check_header(struct decoder *d)
 
 static void read_rows(struct decoder *d)
 {
-    size_t stride = (size_t)d->img.w * 3;
-
     while (d->jpeg.output_scanline < d->jpeg.output_height) {
-        JSAMPROW row = d->img.px + d->jpeg.output_scanline * stride;
+        JSAMPROW row = image_row(&d->img, (int)d->jpeg.output_scanline);
         jpeg_read_scanlines(&d->jpeg, &row, 1);
     }
 }
@@ -191,10 +189,8 @@ static void out_end(j_compress_ptr c)
 
 static void write_rows(struct encoder *enc)
 {
-    size_t stride = (size_t)enc->img->w * 3;
-
     while (enc->jpeg.next_scanline < enc->jpeg.image_height) {
-        JSAMPROW row = enc->img->px + enc->jpeg.next_scanline * stride;
+        JSAMPROW row = image_row(enc->img, (int)enc->jpeg.next_scanline);
         jpeg_write_scanlines(&enc->jpeg, &row, 1);
     }
 }

@@ -79,22 +79,24 @@ static void ask_for_8_bits(png_structp png)
     png_set_gray_to_rgb(png);
 }
 
-static int make_image(struct decoder *d)
+static int make_image(struct decoder *d, int channels)
 {
-    png_structp png = d->job.png;
-
-    return image_new((int)png_get_image_width(png, d->job.info),
-                     (int)png_get_image_height(png, d->job.info),
-                     png_get_channels(png, d->job.info), &d->img, d->job.e);
+    return image_new((int)png_get_image_width(d->job.png, d->job.info),
+                     (int)png_get_image_height(d->job.png, d->job.info), channels, &d->img,
+                     d->job.e);
 }
 
-static void read_rows(struct decoder *d, int n_passes)
+static int read_pixels(struct decoder *d)
 {
-    size_t stride = (size_t)d->img.w * (size_t)d->img.channels;
+    int n_passes = png_set_interlace_handling(d->job.png);
 
+    png_read_update_info(d->job.png, d->job.info);
+    if (make_image(d, png_get_channels(d->job.png, d->job.info)))
+        return -1;
     for (int pass = 0; pass < n_passes; pass++)
         for (int y = 0; y < d->img.h; y++)
-            png_read_row(d->job.png, d->img.px + (size_t)y * stride, NULL);
+            png_read_row(d->job.png, image_row(&d->img, y), NULL);
+    return 0;
 }
 
 /* No local variable lives across the setjmp: all state is in d. */
@@ -106,13 +108,8 @@ static int decode(struct decoder *d)
     if (check_size(d))
         return -1;
     ask_for_8_bits(d->job.png);
-    {
-        int n_passes = png_set_interlace_handling(d->job.png);
-        png_read_update_info(d->job.png, d->job.info);
-        if (make_image(d))
-            return -1;
-        read_rows(d, n_passes);
-    }
+    if (read_pixels(d))
+        return -1;
     png_read_end(d->job.png, NULL); /* a file that stops before IEND is damaged */
     return 0;
 }
@@ -193,13 +190,11 @@ static void write_header(struct encoder *enc)
 
 static int encode(struct encoder *enc)
 {
-    size_t stride = (size_t)enc->img->w * (size_t)enc->img->channels;
-
     if (setjmp(enc->job.failed))
         return -1;
     write_header(enc);
     for (int y = 0; y < enc->img->h; y++)
-        png_write_row(enc->job.png, enc->img->px + (size_t)y * stride);
+        png_write_row(enc->job.png, image_row(enc->img, y));
     png_write_end(enc->job.png, NULL);
     return 0;
 }
