@@ -39,6 +39,7 @@ const struct weights_entry *weights_find(const struct weights *w, const char *na
 const char *weights_metadata(const struct weights *w, const char *key);
 int64_t weights_entry_count(const struct weights_entry *entry);
 const char *weights_dtype_name(enum weights_dtype t);
+size_t weights_dtype_size(enum weights_dtype t); /* bytes of one element */
 
 /* Converts an entry's values; dst has weights_entry_count() elements. Integer dtypes only to i32,
  * others to f32. */
