@@ -24,7 +24,7 @@ enum {
     PARAM_BUFFER = 4, /* not trained: batch norm statistics, condition means */
 };
 
-enum param_start { START_ZERO, START_ONE, START_NORMAL, START_UNIFORM };
+enum param_start { START_ZERO, START_ONE, START_NORMAL, START_UNIFORM, START_CONSTANT };
 
 struct param {
     char name[96];       /* as in files, without the network's prefix */
@@ -32,7 +32,7 @@ struct param {
     struct tensor grad;  /* data NULL without gradients */
     unsigned flags;
     enum param_start start;
-    float scale; /* standard deviation (NORMAL) or half width (UNIFORM) */
+    float scale; /* standard deviation (NORMAL), half width (UNIFORM) or the value (CONSTANT) */
 };
 
 struct param_list {
@@ -50,6 +50,9 @@ void param_list_release(struct param_list *l);
 struct tensor *param_add(struct param_list *l, unsigned flags, enum param_start start, float scale,
                          int n_dims, const int64_t *dim, const char *name_fmt, ...)
     __attribute__((format(printf, 7, 8)));
+
+/* 0, or -1 with the reason why an earlier param_add failed. */
+int param_list_check(const struct param_list *l, struct err *e);
 
 /* Device memory for all values (and, with_grads, for gradients of all but buffers, zeroed). */
 int param_list_alloc(struct param_list *l, struct device *dev, bool with_grads, struct err *e);
