@@ -33,22 +33,62 @@ struct nn_block_names {
     const char *ln1, *ln2, *qkv, *qkv_bias, *proj, *fc, *fc_out;
 };
 
+/* Standard deviations that the block's matrices start with; biases start at zero. */
+struct nn_block_start {
+    float qkv, proj, fc, fc_out;
+};
+
 enum nn_mlp { NN_GELU, NN_QUICK_GELU };
+
+/* PREFIX and PART joined: "visual.", "ln_pre" -> "visual.ln_pre"; too long is cut, which param_add
+ * then refuses. */
+struct nn_name {
+    char text[128];
+};
+struct nn_name nn_name(const char *prefix, const char *part);
 
 void nn_linear_init(struct nn_linear *m, struct param_list *l, int out, int in, bool bias,
                     float std, const char *name);
 void nn_norm_init(struct nn_norm *m, struct param_list *l, int width, const char *name);
+/* std 0: uniform within 1/sqrt(in kernel^2), weight and bias, as PyTorch's default. Otherwise the
+ * weight is normal and the bias zero. */
 void nn_conv_init(struct nn_conv *m, struct param_list *l, int out, int in, int kernel, bool bias,
-                  const char *name);
+                  float std, const char *name);
 /* prefix: "transformer.resblocks.3." */
-void nn_block_init(struct nn_block *m, struct param_list *l, int width, int layers,
-                   const struct nn_block_names *n, const char *prefix);
+void nn_block_init(struct nn_block *m, struct param_list *l, int width,
+                   const struct nn_block_start *start, const struct nn_block_names *n,
+                   const char *prefix);
 
 struct tensor *nn_linear(struct pass *p, const struct nn_linear *m, const struct tensor *x);
 struct tensor *nn_layernorm(struct pass *p, const struct nn_norm *m, const struct tensor *x,
                             float eps);
+/* Square kernels, zero padding that keeps the side at stride 1 (kernels of odd side). */
+struct tensor *nn_conv(struct pass *p, const struct nn_conv *m, const struct tensor *x);
 /* x [B, T, D]; kv NULL: whole sequences; dropout on both residual branches in training. */
 struct tensor *nn_block(struct pass *p, const struct nn_block *m, const struct tensor *x, int heads,
                         bool causal, enum nn_mlp mlp, float dropout, struct kv *kv, int layer);
+
+/*
+ * In inference a block gives its working memory back when it is done and keeps its result alone;
+ * with a tape, which needs every value later, a scope does nothing.
+ *
+ *     struct nn_scope s = nn_scope_open(p, 4, dim);      the result's shape
+ *     y = ...ops...
+ *     return nn_scope_close(p, &s, y);
+ */
+struct nn_scope {
+    struct tensor *result; /* NULL with a tape */
+    struct arena_mark mark;
+};
+struct nn_scope nn_scope_open(struct pass *p, int n_dims, const int64_t *dim);
+struct tensor *nn_scope_close(struct pass *p, const struct nn_scope *s, struct tensor *y);
+
+/* One field of a configuration and its limits. */
+struct nn_limit {
+    const char *field;
+    int value, min, max;
+};
+/* INVALID for the first field outside its limits: "gpt.layers: 0 is outside 1..128". */
+int nn_check_limits(const char *network, const struct nn_limit *limits, int n, struct err *e);
 
 #endif
