@@ -24,6 +24,8 @@
 #include "kernels/update.h"
 
 #define BACKEND_ABI 1
+/* What a plugin exports: `const struct backend *clipgen_backend(void)`. */
+#define BACKEND_PLUGIN_SYMBOL "clipgen_backend"
 
 enum backend_act { ACT_NONE, ACT_GELU, ACT_QUICK_GELU, ACT_SILU, ACT_RELU, ACT_LEAKY_RELU };
 
@@ -190,5 +192,7 @@ struct backend {
                  const struct adamw *h, ctensor *factor, struct err *e);
     int (*ema)(void *ctx, struct tensor *average, ctensor *w, float decay, struct err *e);
 };
+
+typedef const struct backend *backend_plugin(void);
 
 #endif

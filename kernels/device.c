@@ -1,0 +1,136 @@
+#include "kernels/device.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "kernels/backends.h"
+#include "kernels/device_impl.h"
+
+static int open_cpu(struct device *d, int threads, struct err *e)
+{
+    if (backends_cpu(&d->backend, e))
+        return -1;
+    return d->backend->open(threads, &d->ctx, d->describe, sizeof d->describe, e);
+}
+
+static int open_cuda(struct device *d, int threads, struct err *e)
+{
+    if (backends_cuda(&d->backend, e))
+        return -1;
+    return d->backend->open(threads, &d->ctx, d->describe, sizeof d->describe, e);
+}
+
+static int open_auto(struct device *d, int threads, struct err *e)
+{
+    struct err why;
+    if (!open_cuda(d, threads, &why))
+        return 0;
+    if (open_cpu(d, threads, e))
+        return -1;
+    size_t used = strlen(d->describe);
+    snprintf(d->describe + used, sizeof d->describe - used, " (%s)", why.msg);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*open)(struct device *d, int threads, struct err *e);
+} openers[] = {
+    { "cpu", open_cpu },
+    { "cuda", open_cuda },
+    { "auto", open_auto },
+};
+
+int device_open(const char *backend, int threads, struct device **ret_dev, struct err *e)
+{
+    size_t i = 0, n = sizeof openers / sizeof openers[0];
+    while (i < n && strcmp(openers[i].name, backend))
+        i++;
+    if (i == n)
+        return err_set(e, ERR_INVALID, "backend: '%s' is none of cpu, cuda, auto", backend);
+    struct device *d = mem_alloc(1, sizeof *d);
+    if (!d)
+        return err_set(e, ERR_NOMEM, "backend %s: no memory", backend);
+    if (openers[i].open(d, threads, e)) {
+        mem_free(d);
+        return err_prefix(e, "backend %s: ", backend);
+    }
+    *ret_dev = d;
+    return 0;
+}
+
+void device_close(struct device *d)
+{
+    if (!d)
+        return;
+    d->backend->close(d->ctx);
+    mem_free(d);
+}
+
+const char *device_describe(const struct device *d)
+{
+    return d->describe;
+}
+
+void device_set_threads(struct device *d, int threads)
+{
+    d->backend->set_threads(d->ctx, threads);
+}
+
+int device_alloc(struct device *d, size_t bytes, void **ret_data, struct err *e)
+{
+    return d->backend->mem_alloc(d->ctx, bytes, ret_data, e);
+}
+
+void device_free(struct device *d, void *data)
+{
+    if (data)
+        d->backend->mem_free(d->ctx, data);
+}
+
+/* Bytes offset..offset+n must lie within t. */
+static int check_range(const char *what, const struct tensor *t, size_t offset, size_t n,
+                       struct err *e)
+{
+    size_t bytes = tensor_bytes(t);
+    if (offset <= bytes && n <= bytes - offset)
+        return 0;
+    return err_set(e, ERR_INTERNAL, "%s: %zu bytes at %zu are outside a tensor of %zu bytes", what,
+                   n, offset, bytes);
+}
+
+int device_upload(struct device *d, struct tensor *t, size_t offset, const void *src, size_t n,
+                  struct err *e)
+{
+    if (check_range("upload", t, offset, n, e))
+        return -1;
+    return d->backend->upload(d->ctx, (char *)t->data + offset, src, n, e);
+}
+
+int device_download(struct device *d, const struct tensor *t, size_t offset, void *dst, size_t n,
+                    struct err *e)
+{
+    if (check_range("download", t, offset, n, e))
+        return -1;
+    return d->backend->download_wait(d->ctx, dst, (const char *)t->data + offset, n, e);
+}
+
+int device_zero(struct device *d, struct tensor *t, struct err *e)
+{
+    return d->backend->zero(d->ctx, t->data, tensor_bytes(t), e);
+}
+
+int device_copy(struct device *d, struct tensor *dst, const struct tensor *src, struct err *e)
+{
+    size_t n = tensor_bytes(src);
+    if (tensor_bytes(dst) != n)
+        return err_set(e, ERR_INTERNAL, "copy: %zu bytes into a tensor of %zu", n,
+                       tensor_bytes(dst));
+    return d->backend->copy(d->ctx, dst->data, src->data, n, e);
+}
+
+int device_wait(struct device *d, struct err *e)
+{
+    return d->backend->wait(d->ctx, e);
+}

@@ -1,0 +1,54 @@
+#include "kernels/kv.h"
+
+#include "base/num.h"
+
+static bool slab_bytes(int layers, int slots, int positions, int width, size_t *ret_bytes)
+{
+    size_t n = sizeof(float);
+    return num_mul(n, (size_t)layers, &n) && num_mul(n, (size_t)slots, &n) &&
+           num_mul(n, (size_t)positions, &n) && num_mul(n, (size_t)width, &n) &&
+           num_mul(n, 2, ret_bytes);
+}
+
+size_t kv_bytes(int layers, int slots, int positions, int width)
+{
+    size_t bytes;
+    return slab_bytes(layers, slots, positions, width, &bytes) ? bytes : SIZE_MAX;
+}
+
+static int init_half(struct kv *kv, struct tensor *t, struct err *e)
+{
+    *t = (struct tensor){ .dtype = DTYPE_F32,
+                          .n_dims = 4,
+                          .dim = { kv->layers, kv->slots, kv->positions, kv->width } };
+    if (device_alloc(kv->dev, tensor_bytes(t), &t->data, e))
+        return -1;
+    return device_zero(kv->dev, t, e);
+}
+
+int kv_init(struct kv *kv, struct device *dev, int layers, int slots, int positions, int width,
+            struct err *e)
+{
+    *kv = (struct kv){
+        .dev = dev, .layers = layers, .slots = slots, .positions = positions, .width = width
+    };
+    size_t bytes;
+    if (layers < 1 || slots < 1 || positions < 1 || width < 1 ||
+        !slab_bytes(layers, slots, positions, width, &bytes))
+        return err_set(e, ERR_INVALID, "kv: no cache of %d layers, %d slots, %d positions, %d wide",
+                       layers, slots, positions, width);
+    if (init_half(kv, &kv->keys, e) || init_half(kv, &kv->values, e)) {
+        kv_release(kv);
+        return err_prefix(e, "kv: %zu bytes of cache: ", bytes);
+    }
+    return 0;
+}
+
+void kv_release(struct kv *kv)
+{
+    if (!kv->dev)
+        return;
+    device_free(kv->dev, kv->keys.data);
+    device_free(kv->dev, kv->values.data);
+    *kv = (struct kv){ 0 };
+}
