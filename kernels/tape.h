@@ -47,9 +47,12 @@ size_t tape_mark(const struct tape *t);
 struct tape_node *tape_append(struct pass *p, tape_adjoint *adjoint, struct tensor *out, int n,
                               const struct tensor *const *in);
 
-/* The gradient of t, allocated and zeroed on first use; NULL if t wants none (or the pass failed).
- */
+/* The gradient of t, allocated and zeroed on first use; NULL if t is NULL or wants none (or the
+ * pass failed). That of an op's output is used up when its record has run back: its memory may
+ * have become the gradient of the op's input. */
 struct tensor *tape_grad(struct pass *p, const struct tensor *t);
+/* Puts grad (t's shape, or NULL) in place of t's gradient. */
+void tape_set_grad(const struct tensor *t, struct tensor *grad);
 /* Sets every element of t's gradient to value. */
 void tape_seed(struct pass *p, const struct tensor *t, float value);
 /* Runs the adjoints of records [from, to) from last to first; those whose output got no gradient

@@ -1,0 +1,62 @@
+#include "kernels/kv.h"
+#include "kernels/op_impl.h"
+
+static void attention_adjoint(struct pass *p, struct tape_node *node)
+{
+    const struct tensor *qkv = node->in[0];
+    struct tensor *dqkv = tape_grad(p, qkv);
+    if (dqkv)
+        CALL(p, attention_bwd, qkv, (int)node->iarg[0], node->iarg[1] != 0, node->out,
+             node->saved[0], node->out->grad, dqkv);
+}
+
+static struct tensor *attention_full(struct pass *p, const struct tensor *qkv, int heads,
+                                     bool causal, struct tensor *y)
+{
+    struct tensor *lse = NULL;
+    if (RECORDS(p, qkv))
+        lse = pass_tensor(p, DTYPE_F32, 3, (int64_t[]){ qkv->dim[0], heads, qkv->dim[1] });
+    CALL(p, attention, qkv, heads, causal, y, lse);
+    struct tape_node *node = RECORD(p, attention_adjoint, y, qkv);
+    if (node) {
+        node->iarg[0] = heads;
+        node->iarg[1] = causal;
+        node->saved[0] = lse;
+    }
+    return op_result(p, y);
+}
+
+static struct tensor *attention_cached(struct pass *p, const struct tensor *qkv, int heads,
+                                       struct kv *kv, int layer, struct tensor *y)
+{
+    int64_t B = qkv->dim[0], T = qkv->dim[1];
+    if (RECORDS(p, qkv))
+        return pass_fail(p, ERR_INTERNAL, "op_attention: a cache is for inference, without a tape");
+    if (layer < 0 || layer >= kv->layers || B > kv->slots || T > kv->positions)
+        return pass_fail(p, ERR_INTERNAL,
+                         "op_attention: layer %d, %d rows, %d positions are outside the cache "
+                         "(%d layers, %d slots, %d positions)",
+                         layer, (int)B, (int)T, kv->layers, kv->slots, kv->positions);
+    if (kv->width != y->dim[2])
+        return MISFIT(p, qkv, &kv->keys, "qkv [B, T, 3D] and cache [..., D] must agree in D");
+    if (!kv->slot || !kv->pos || !op_is(kv->slot, DTYPE_I32, 1, &B) ||
+        !op_is(kv->pos, DTYPE_I32, 1, &B))
+        return MISFIT(p, qkv, NULL, "the cache wants slot and pos i32 [B] for qkv [B, T, 3D]");
+    CALL(p, attention_cached, qkv, heads, kv, layer, y);
+    return op_result(p, y);
+}
+
+struct tensor *op_attention(struct pass *p, const struct tensor *qkv, int heads, bool causal,
+                            struct kv *kv, int layer)
+{
+    if (!INPUTS(p, qkv))
+        return NULL;
+    if (qkv->n_dims != 3 || heads < 1 || qkv->dim[2] % (3 * (int64_t)heads))
+        return MISFIT(p, qkv, NULL, "must be [B, T, 3D] with D a multiple of the heads");
+    int64_t dim[3] = { qkv->dim[0], qkv->dim[1], qkv->dim[2] / 3 };
+    struct tensor *y = pass_tensor(p, DTYPE_F32, 3, dim);
+    if (!y)
+        return NULL;
+    return kv ? attention_cached(p, qkv, heads, kv, layer, y)
+              : attention_full(p, qkv, heads, causal, y);
+}
