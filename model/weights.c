@@ -104,9 +104,6 @@ static int read_offsets(struct weights_entry *t, const json_t *j, const unsigned
     if ((uint64_t)(end - begin) != t->bytes)
         return err_set(e, ERR_FORMAT, "data_offsets span %lld bytes, dtype and shape need %zu",
                        (long long)(end - begin), t->bytes);
-    if (begin % (json_int_t)DTYPES[t->dtype].size)
-        return err_set(e, ERR_FORMAT, "data offset %lld is no multiple of %s's %zu bytes",
-                       (long long)begin, DTYPES[t->dtype].name, DTYPES[t->dtype].size);
     t->data = data + begin;
     return 0;
 }
