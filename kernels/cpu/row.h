@@ -9,6 +9,8 @@
 
 #include "kernels/cpu/vmath.h"
 
+#define ROW_LANES 16
+
 static inline float row_sum(const float *x, int64_t n)
 {
     float sum = 0;
@@ -37,12 +39,20 @@ static inline float row_dot(const float *a, const float *b, int64_t n)
     return sum;
 }
 
+/* Lanes by hand: not every compiler takes a maximum across a vector. */
 static inline float row_max(const float *x, int64_t n)
 {
-    float max = x[0];
-#pragma omp simd reduction(max : max)
-    for (int64_t j = 0; j < n; j++)
-        max = x[j] > max ? x[j] : max;
+    float lane[ROW_LANES], max = x[0];
+    int64_t j = 0;
+    for (int l = 0; l < ROW_LANES; l++)
+        lane[l] = max;
+    for (; j + ROW_LANES <= n; j += ROW_LANES)
+        for (int l = 0; l < ROW_LANES; l++)
+            lane[l] = x[j + l] > lane[l] ? x[j + l] : lane[l];
+    for (; j < n; j++)
+        lane[0] = x[j] > lane[0] ? x[j] : lane[0];
+    for (int l = 0; l < ROW_LANES; l++)
+        max = lane[l] > max ? lane[l] : max;
     return max;
 }
 
