@@ -1,0 +1,238 @@
+#include "trainer/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/num.h"
+
+#define INT(sec, key, def, lo, hi, field, help)                                                    \
+    CONF_INT(sec, key, def, lo, hi, struct config, field, help)
+#define REAL(sec, key, def, lo, hi, field, help)                                                   \
+    CONF_REAL(sec, key, def, lo, hi, struct config, field, help)
+#define BOOL(sec, key, def, field, help) CONF_BOOL(sec, key, def, struct config, field, help)
+#define TEXT(sec, key, def, max, field, help)                                                      \
+    CONF_STRING(sec, key, def, max, struct config, field, help)
+#define CHOICE(sec, key, def, choices, field, help)                                                \
+    CONF_ENUM(sec, key, def, choices, struct config, field, help)
+
+/* The rows that every training stage has; `s` is its section and the prefix of its keys. */
+#define TRAINING(s, steps_, batch_, rate_, warmup_, decay_, clip_, average_)                       \
+    INT(#s, #s "_steps", steps_, 1, 100000000, s.steps, "training steps in all"),                  \
+        INT(#s, #s "_batch", batch_, 1, 4096, s.batch, "pictures a step"),                         \
+        REAL(#s, #s "_rate", rate_, 0, 1, s.rate, "peak learning rate"),                           \
+        INT(#s, #s "_warmup", warmup_, 0, 1000000, s.warmup,                                       \
+            "steps in which the rate rises from 0 to its peak"),                                   \
+        REAL(#s, #s "_rate_end", "0.02", 0, 1, s.rate_end,                                         \
+             "fraction of the peak that the half cosine ends at"),                                 \
+        REAL(#s, #s "_decay", decay_, 0, 1, s.decay, "AdamW weight decay, on matrices only"),      \
+        REAL(#s, #s "_clip", clip_, 0, 1e6, s.clip, "largest gradient norm; 0: no clipping"),      \
+        REAL(#s, #s "_average", average_, 0, 0.99999, s.average,                                   \
+             "decay of the weight average that is kept for use; 0: none"),                         \
+        INT(#s, #s "_preview", "500", 0, 100000000, s.preview,                                     \
+            "steps between preview pictures; 0: none")
+
+const struct conf_row CONFIG_ROWS[] = {
+    TEXT("run", "dir", "train/emoji-64", 4096, dir,
+         "work folder: data, checkpoints, metrics, previews"),
+    INT("run", "seed", "1", 0, 9007199254740992.0, seed, "of everything random in every stage"),
+    INT("run", "threads", "0", 0, 256, threads, "CPU threads; 0: as many as there are cores"),
+    INT("run", "save_s", "120", 1, 86400, save_s, "seconds between checkpoints"),
+
+    CHOICE("data", "source", "emoji", "emoji|folder", source,
+           "emoji: Debian's Noto font; folder: your own PNG and JPEG files"),
+    TEXT("data", "folder", "", 4096, folder,
+         "pictures for source = folder; name.txt beside name.png is its caption"),
+    TEXT("data", "font", "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf", 4096, font,
+         "from Debian's fonts-noto-color-emoji"),
+    TEXT("data", "emoji_test", "/usr/share/unicode/emoji/emoji-test.txt", 4096, emoji_test,
+         "from Debian's unicode-data"),
+    TEXT("data", "annotations", "/usr/share/unicode/cldr/common", 4096, annotations,
+         "from Debian's unicode-cldr-core"),
+    INT("data", "side", "64", 16, 1024, side, "side of a training picture in pixels"),
+    REAL("data", "two_objects", "0.1", 0, 1, two_objects,
+         "fraction of scenes with two objects (emoji only)"),
+    INT("data", "vocab_merges", "1500", 0, 48894, vocab_merges,
+        "byte-pair merges learned from the captions"),
+    BOOL("data", "hold_out_objects", "no", hold_out_objects,
+         "leave the 54 zero-shot objects out of training"),
+
+    TEXT("clip", "clip_pretrained", "", 4096, clip_pretrained,
+         "a bundle whose CLIP is taken as it is, instead of training one"),
+    TEXT("clip", "clip_vocab", "", 4096, clip_vocab,
+         "its merges file; empty: the one learned from the captions"),
+    INT("clip", "clip_embed", "128", 8, 4096, clip_embed, "width of the shared space"),
+    INT("clip", "clip_patch", "8", 1, 256, clip_patch, "side of a patch in pixels"),
+    INT("clip", "clip_width", "192", 8, 4096, clip_width, "width of the image tower"),
+    INT("clip", "clip_layers", "4", 1, 64, clip_layers, "blocks of the image tower"),
+    INT("clip", "clip_heads", "6", 1, 64, clip_heads, "attention heads of the image tower"),
+    INT("clip", "clip_context", "32", 4, 512, clip_context, "tokens of a caption"),
+    INT("clip", "clip_text_width", "128", 8, 4096, clip_text_width, "width of the text tower"),
+    INT("clip", "clip_text_layers", "3", 1, 64, clip_text_layers, "blocks of the text tower"),
+    INT("clip", "clip_text_heads", "4", 1, 64, clip_text_heads,
+        "attention heads of the text tower"),
+    TRAINING(clip, "3000", "128", "1e-3", "200", "0.05", "1", "0.998"),
+
+    INT("vqgan", "vqgan_ch", "32", 4, 1024, vqgan_ch, "channels at full resolution"),
+    TEXT("vqgan", "vqgan_mult", "1,2,4", 64, vqgan_mult,
+         "channels of each level as multiples of vqgan_ch; every further level halves the side"),
+    INT("vqgan", "vqgan_res_blocks", "1", 1, 8, vqgan_res_blocks,
+        "residual blocks a level (the decoder has one more)"),
+    INT("vqgan", "vqgan_attn", "0", 0, 1024, vqgan_attn,
+        "attention where the side is this; 0: in the middle only"),
+    INT("vqgan", "vqgan_z", "32", 2, 1024, vqgan_z, "width of a codebook entry"),
+    INT("vqgan", "vqgan_codebook", "1024", 2, 65536, vqgan_codebook, "entries of the codebook"),
+    INT("vqgan", "vqgan_groups", "8", 1, 64, vqgan_groups, "groups of the group norms"),
+    BOOL("vqgan", "vqgan_unit_codes", "yes", vqgan_unit_codes,
+         "vectors and codebook rows on the unit sphere"),
+    REAL("vqgan", "vqgan_beta", "0.25", 0, 100, vqgan_beta,
+         "weight of the codebook term against the commitment term"),
+    REAL("vqgan", "vqgan_quantizer", "1", 0, 100, vqgan_quantizer,
+         "weight of the quantiser's loss"),
+    REAL("vqgan", "vqgan_l2", "1", 0, 100, vqgan_l2, "weight of the squared error beside L1"),
+    INT("vqgan", "restart_every", "100", 0, 1000000, restart_every,
+        "steps between restarts of dead codebook entries; 0: never"),
+    REAL("vqgan", "restart_below", "0.03", 0, 1, restart_below,
+         "an entry used less than this fraction of the average is dead"),
+    INT("vqgan", "disc_ch", "32", 1, 512, disc_ch, "channels of the discriminator"),
+    INT("vqgan", "disc_layers", "2", 1, 5, disc_layers, "layers of the discriminator"),
+    INT("vqgan", "gan_start", "4000", 0, 100000000, gan_start, "first step with the discriminator"),
+    INT("vqgan", "gan_warmup", "500", 0, 100000000, gan_warmup,
+        "steps in which the discriminator learns before the generator listens"),
+    REAL("vqgan", "gan_weight", "0.8", 0, 100, gan_weight,
+         "times the adaptive weight of the paper; 0: no GAN"),
+    REAL("vqgan", "gan_rate", "2e-4", 0, 1, gan_rate, "learning rate of the discriminator"),
+    TRAINING(vqgan, "5000", "16", "1e-3", "100", "0", "1", "0.998"),
+
+    INT("gpt", "gpt_layers", "6", 1, 128, gpt_layers, "transformer blocks"),
+    INT("gpt", "gpt_width", "256", 8, 8192, gpt_width, "width of the transformer"),
+    INT("gpt", "gpt_heads", "8", 1, 128, gpt_heads, "attention heads"),
+    REAL("gpt", "gpt_dropout", "0.0", 0, 0.9, gpt_dropout, "dropout on embeddings and residuals"),
+    REAL("gpt", "gpt_noise", "0.03", 0, 10, gpt_noise,
+         "noise on the condition, standard deviation a dimension"),
+    BOOL("gpt", "gpt_centred", "yes", gpt_centred,
+         "subtract the mean embedding of each modality (C3) against the modality gap"),
+    REAL("gpt", "gpt_null", "0.1", 0, 0.9, gpt_null,
+         "fraction of pictures trained without condition, for classifier-free guidance"),
+    TRAINING(gpt, "8000", "32", "1e-3", "200", "0.01", "1", "0.999"),
+
+    TEXT("bundle", "bundle_name", "emoji-64", 63, bundle_name, "name that the daemon reports"),
+    TEXT("bundle", "bundle_dir", "models/emoji-64", 4096, bundle_dir,
+         "where the bundle is written"),
+    TEXT("bundle", "bundle_licence", "Apache-2.0 (weights trained on Noto Color Emoji, OFL 1.1)",
+         255, bundle_licence, "licence of the weights, for config.json"),
+    CHOICE("bundle", "bundle_dtype", "f16", "f32|f16|bf16", bundle_dtype, "storage of the weights"),
+    REAL("bundle", "temperature", "1", 0, 10, temperature, "default of a request"),
+    INT("bundle", "top_k", "0", 0, 65536, top_k, "default of a request; 0: all"),
+    REAL("bundle", "top_p", "0.95", 0, 1, top_p, "default of a request; 1: all"),
+    REAL("bundle", "guidance", "2", 0, 50, guidance,
+         "default guidance scale of a request; 1: none"),
+
+    INT("eval", "eval_prompts", "200", 1, 100000, eval_prompts, "held-out prompts"),
+    INT("eval", "eval_seed", "7", 0, 9007199254740992.0, eval_seed, "of prompts and pictures"),
+    CONF_END,
+};
+
+static int parse_mult(const char *text, struct vqgan_config *v, struct err *e)
+{
+    char word[16];
+    v->levels = 0;
+    for (const char *p = text; *p;) {
+        size_t n = strcspn(p, ",");
+        if (n == 0 || n >= sizeof word || v->levels == VQGAN_LEVELS_MAX)
+            return err_set(e, ERR_INVALID,
+                           "vqgan_mult: '%s' is not a list of up to %d numbers with commas", text,
+                           VQGAN_LEVELS_MAX);
+        memcpy(word, p, n);
+        word[n] = '\0';
+        int64_t mult;
+        if (num_parse_int(word, "vqgan_mult", 1, 64, &mult, e))
+            return -1;
+        v->mult[v->levels++] = (int)mult;
+        p += n + (p[n] == ',');
+    }
+    return 0;
+}
+
+static void clip_sizes(const struct config *c, struct clip_config *clip)
+{
+    *clip = (struct clip_config){
+        .embed_dim = (int)c->clip_embed,
+        .image = { (int)c->side, (int)c->clip_patch, (int)c->clip_width, (int)c->clip_layers,
+                   (int)c->clip_heads },
+        .text = { (int)c->clip_context, 512 + (int)c->vocab_merges + 2, (int)c->clip_text_width,
+                  (int)c->clip_text_layers, (int)c->clip_text_heads },
+        .quick_gelu = true,
+        .mean = { 0.48145466f, 0.4578275f, 0.40821073f },
+        .std = { 0.26862954f, 0.26130258f, 0.27577711f },
+    };
+}
+
+static int vqgan_sizes(const struct config *c, struct vqgan_config *v, struct err *e)
+{
+    *v = (struct vqgan_config){
+        .resolution = (int)c->side,
+        .ch = (int)c->vqgan_ch,
+        .res_blocks = (int)c->vqgan_res_blocks,
+        .attn_resolution = (int)c->vqgan_attn,
+        .z_channels = (int)c->vqgan_z,
+        .codebook = (int)c->vqgan_codebook,
+        .groups = (int)c->vqgan_groups,
+        .norm_eps = 1e-5f,
+        .unit_codes = c->vqgan_unit_codes,
+    };
+    return parse_mult(c->vqgan_mult, v, e);
+}
+
+static void gpt_sizes(const struct config *c, const struct bundle_config *n, struct gpt_config *g)
+{
+    int grid = vqgan_grid(&n->vqgan);
+    *g = (struct gpt_config){
+        .layers = (int)c->gpt_layers,
+        .width = (int)c->gpt_width,
+        .heads = (int)c->gpt_heads,
+        .tokens = grid * grid,
+        .vocab = n->vqgan.codebook,
+        .cond_dim = n->clip.embed_dim,
+        .dropout = (float)c->gpt_dropout,
+        .null_cond = c->gpt_null > 0,
+    };
+}
+
+int config_networks(const struct config *c, struct bundle_config *ret_networks, struct err *e)
+{
+    struct bundle_config n = { .centred = c->gpt_centred };
+    snprintf(n.name, sizeof n.name, "%s", c->bundle_name);
+    snprintf(n.licence, sizeof n.licence, "%s", c->bundle_licence);
+    snprintf(n.vocab_file, sizeof n.vocab_file, "vocab.txt");
+    n.sampling = (struct bundle_sampling){ .temperature = (float)c->temperature,
+                                           .top_p = (float)c->top_p,
+                                           .guidance = (float)c->guidance,
+                                           .top_k = (int)c->top_k };
+    if (*c->clip_pretrained) {
+        struct bundle_config other;
+        if (bundle_config_read(c->clip_pretrained, &other, e))
+            return err_prefix(e, "clip_pretrained: ");
+        n.clip = other.clip;
+    } else {
+        clip_sizes(c, &n.clip);
+    }
+    if (vqgan_sizes(c, &n.vqgan, e) || clip_config_check(&n.clip, e) ||
+        vqgan_config_check(&n.vqgan, e))
+        return -1;
+    gpt_sizes(c, &n, &n.gpt);
+    if (gpt_config_check(&n.gpt, e))
+        return -1;
+    *ret_networks = n;
+    return 0;
+}
+
+struct disc_config config_disc(const struct config *c)
+{
+    return (struct disc_config){ .ch = (int)c->disc_ch, .layers = (int)c->disc_layers };
+}
+
+char *config_path(const struct config *c, const char *name)
+{
+    return file_join(c->dir, name);
+}

@@ -1,0 +1,39 @@
+/*
+ * What every stage is given, and the pieces that several of them open.
+ */
+#ifndef TRAINER_STAGE_H
+#define TRAINER_STAGE_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "trainer/config.h"
+#include "trainer/dataset.h"
+#include "trainer/loader.h"
+#include "trainer/optim.h"
+
+struct stage {
+    const struct config *config;
+    struct device *dev;
+    const volatile sig_atomic_t *stop; /* set by SIGTERM and SIGINT */
+};
+
+/* The data set that the stage `data` wrote; and the vocabulary: the recipe's own or the pretrained
+ * CLIP's. */
+int stage_open_dataset(const struct stage *s, struct dataset **ret_ds, struct err *e);
+int stage_open_tokenizer(const struct stage *s, struct tokenizer **ret_tok, struct err *e);
+char *stage_vocab_path(const struct stage *s);
+
+/* Training batches of `batch` pictures; tok NULL: without captions. purpose: keeps the stages'
+ * pictures apart. */
+int stage_open_loader(const struct stage *s, const struct dataset *ds, const struct tokenizer *tok,
+                      int64_t batch, int context, uint64_t purpose, enum split split,
+                      int64_t first_step, struct loader **ret_loader, struct err *e);
+
+/* Scenes as the recipe wants them. */
+struct scene_options stage_scene_options(const struct config *c);
+
+/* The optimiser of a stage's generator side. */
+struct optim_settings stage_optim(const struct config_training *t, float beta1, float beta2);
+
+#endif
