@@ -1,13 +1,22 @@
 #include "kernels/kv.h"
 #include "kernels/op_impl.h"
 
+/* `products` of T x T (half of it when causal) by D. */
+static void count_flops(struct pass *p, const struct tensor *qkv, bool causal, int products)
+{
+    double t = (double)qkv->dim[1];
+    p->flops += (causal ? 1.0 : 2.0) * products * t * (double)tensor_count(qkv) / 3;
+}
+
 static void attention_adjoint(struct pass *p, struct tape_node *node)
 {
     const struct tensor *qkv = node->in[0];
     struct tensor *dqkv = tape_grad(p, qkv);
-    if (dqkv)
+    if (dqkv) {
         CALL(p, attention_bwd, qkv, (int)node->iarg[0], node->iarg[1] != 0, node->out,
              node->saved[0], node->out->grad, dqkv);
+        count_flops(p, qkv, node->iarg[1] != 0, 5);
+    }
 }
 
 static struct tensor *attention_full(struct pass *p, const struct tensor *qkv, int heads,
@@ -17,6 +26,7 @@ static struct tensor *attention_full(struct pass *p, const struct tensor *qkv, i
     if (RECORDS(p, qkv))
         lse = pass_tensor(p, DTYPE_F32, 3, (int64_t[]){ qkv->dim[0], heads, qkv->dim[1] });
     CALL(p, attention, qkv, heads, causal, y, lse);
+    count_flops(p, qkv, causal, 2);
     struct tape_node *node = RECORD(p, attention_adjoint, y, qkv);
     if (node) {
         node->iarg[0] = heads;

@@ -1,5 +1,11 @@
 #include "kernels/op_impl.h"
 
+/* One multiply and one add for every output value and weight of its channel. */
+static void count_flops(struct pass *p, const struct tensor *y, const struct tensor *w)
+{
+    p->flops += 2.0 * (double)tensor_count(y) * (double)tensor_count(w) / (double)w->dim[0];
+}
+
 static void conv_adjoint(struct pass *p, struct tape_node *node)
 {
     const struct tensor *x = node->in[0], *w = node->in[1], *b = node->in[2];
@@ -8,12 +14,16 @@ static void conv_adjoint(struct pass *p, struct tape_node *node)
     struct conv_pad pad = { (int)n[1], (int)n[2], (int)n[3], (int)n[4] };
     struct tensor *dw = tape_grad(p, w), *db = tape_grad(p, b), *dx = tape_grad(p, x);
     struct tensor dy_rows = op_as_rows(dy);
-    if (dw)
+    if (dw) {
         CALL(p, conv_bwd_weight, x, dy, (int)n[0], pad, dw);
+        count_flops(p, dy, w);
+    }
     if (db)
         CALL(p, bias_bwd, &dy_rows, db);
-    if (dx)
+    if (dx) {
         CALL(p, conv_bwd_data, dy, w, (int)n[0], pad, dx);
+        count_flops(p, dy, w);
+    }
 }
 
 struct tensor *op_conv2d(struct pass *p, const struct tensor *x, const struct tensor *w,
@@ -32,6 +42,8 @@ struct tensor *op_conv2d(struct pass *p, const struct tensor *x, const struct te
     int64_t dim[4] = { x->dim[0], h / stride + 1, v / stride + 1, w->dim[0] };
     struct tensor *y = pass_tensor(p, DTYPE_F32, 4, dim);
     CALL(p, conv, x, w, b, stride, pad, y);
+    if (y)
+        count_flops(p, y, w);
     struct tape_node *node = RECORD(p, conv_adjoint, y, x, w, b);
     if (node) {
         node->iarg[0] = stride;

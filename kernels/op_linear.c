@@ -26,6 +26,12 @@ static struct backend_gemm gemm_of(const struct tensor *a, bool trans_a, const s
     };
 }
 
+static void product(struct pass *p, const struct backend_gemm *g)
+{
+    p->flops += 2.0 * (double)g->batch * (double)g->m * (double)g->n * (double)g->k;
+    CALL(p, gemm, g);
+}
+
 /* in's gradient += scale op(a) op(b); in is seen as rows when it is not a matrix itself. */
 static void grad_product(struct pass *p, const struct tensor *in, const struct tensor *a,
                          bool trans_a, const struct tensor *b, bool trans_b, float scale)
@@ -38,7 +44,7 @@ static void grad_product(struct pass *p, const struct tensor *in, const struct t
     struct backend_gemm g = gemm_of(a, trans_a, b, trans_b, a->n_dims == 3 ? d : &rows);
     g.alpha = scale;
     g.beta = fresh ? 0.0f : 1.0f;
-    CALL(p, gemm, &g);
+    product(p, &g);
 }
 
 static struct tensor *linear_forward(struct pass *p, const struct tensor *x, const struct tensor *w,
@@ -57,7 +63,7 @@ static struct tensor *linear_forward(struct pass *p, const struct tensor *x, con
     struct backend_gemm g = gemm_of(&x_rows, false, w, true, &y_rows);
     g.bias = b ? b->data : NULL;
     g.act = act;
-    CALL(p, gemm, &g);
+    product(p, &g);
     return y;
 }
 
@@ -128,7 +134,7 @@ struct tensor *op_matmul(struct pass *p, const struct tensor *a, bool trans_a,
         return NULL;
     struct backend_gemm g = gemm_of(a, trans_a, b, trans_b, y);
     g.alpha = scale;
-    CALL(p, gemm, &g);
+    product(p, &g);
     struct tape_node *node = RECORD(p, matmul_adjoint, y, a, b);
     if (node) {
         node->iarg[0] = trans_a;

@@ -28,6 +28,7 @@ struct pass {
     bool training;       /* dropout and batch norm statistics are on */
     uint64_t seed;       /* of dropout and noise: give every training step its own */
     uint64_t n_streams;  /* random streams handed out so far in this pass */
+    double flops;        /* floating point operations of all products so far */
     struct err err;      /* sticky; ERR_NONE while all is well */
 };
 

@@ -97,6 +97,16 @@ void tape_seed(struct pass *p, const struct tensor *t, float value)
         CALL(p, fill, grad, value);
 }
 
+void tape_add_grad(struct pass *p, const struct tensor *t, const struct tensor *grad, float s)
+{
+    if (!t || !grad || pass_failed(p))
+        return;
+    if (!tensor_same_shape(t, grad))
+        op_misfit(p, __func__, t, grad, "a gradient has the shape of its tensor");
+    else if (tape_grad(p, t))
+        CALL(p, axpy, s, grad, t->grad);
+}
+
 void tape_backward(struct pass *p, size_t from, size_t to)
 {
     for (size_t i = to; i > from && !pass_failed(p); i--) {

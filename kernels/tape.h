@@ -55,6 +55,8 @@ struct tensor *tape_grad(struct pass *p, const struct tensor *t);
 void tape_set_grad(const struct tensor *t, struct tensor *grad);
 /* Sets every element of t's gradient to value. */
 void tape_seed(struct pass *p, const struct tensor *t, float value);
+/* t's gradient += s * grad, which has t's shape. */
+void tape_add_grad(struct pass *p, const struct tensor *t, const struct tensor *grad, float s);
 /* Runs the adjoints of records [from, to) from last to first; those whose output got no gradient
  * are passed over. */
 void tape_backward(struct pass *p, size_t from, size_t to);

@@ -176,9 +176,9 @@ struct tensor *vqgan_codebook(const struct vqgan *m)
     return m->codebook;
 }
 
-struct tensor *vqgan_last_conv(const struct vqgan *m)
+struct nn_conv vqgan_last_conv(const struct vqgan *m)
 {
-    return m->decoder.conv_out.w;
+    return m->decoder.conv_out;
 }
 
 /* ---- forward ---- */
@@ -194,7 +194,8 @@ struct tensor *vqgan_encode(struct pass *p, const struct vqgan *m, const struct 
     return nn_conv(p, &m->encoder.quant_conv, h); /* [B, h, w, Z] */
 }
 
-struct tensor *vqgan_decode(struct pass *p, const struct vqgan *m, const struct tensor *z_q)
+struct tensor *vqgan_decode_features(struct pass *p, const struct vqgan *m,
+                                     const struct tensor *z_q)
 {
     const struct vqgan_config *c = &m->config;
     struct tensor *h = nn_conv(p, &m->decoder.quant_conv_in, z_q);
@@ -202,7 +203,18 @@ struct tensor *vqgan_decode(struct pass *p, const struct vqgan *m, const struct 
     h = nn_conv(p, &m->decoder.conv_in, h);
     h = vqgan_stack_forward(p, &m->decoder.mid, c, h);
     h = vqgan_stack_forward(p, &m->decoder.up, c, h);
-    return nn_conv(p, &m->decoder.conv_out, vqgan_norm(p, &m->decoder.norm_out, c, h, true));
+    return vqgan_norm(p, &m->decoder.norm_out, c, h, true);
+}
+
+struct tensor *vqgan_decode_last(struct pass *p, const struct vqgan *m,
+                                 const struct tensor *features)
+{
+    return nn_conv(p, &m->decoder.conv_out, features);
+}
+
+struct tensor *vqgan_decode(struct pass *p, const struct vqgan *m, const struct tensor *z_q)
+{
+    return vqgan_decode_last(p, m, vqgan_decode_features(p, m, z_q));
 }
 
 /* ---- quantiser ---- */

@@ -36,11 +36,12 @@ int vqgan_new(const struct vqgan_config *c, struct param_list *l, struct vqgan *
               struct err *e);
 void vqgan_free(struct vqgan *m);
 const struct vqgan_config *vqgan_config(const struct vqgan *m);
-struct tensor *vqgan_codebook(const struct vqgan *m); /* [K, Z] */
+struct nn_conv vqgan_last_conv(const struct vqgan *m); /* decoder.final.2: of the adaptive weight */
+struct tensor *vqgan_codebook(const struct vqgan *m);  /* [K, Z] */
 struct tensor *
-vqgan_last_conv(const struct vqgan *m); /* decoder.final.2.weight: of the adaptive weight */
 
-struct tensor *vqgan_encode(struct pass *p, const struct vqgan *m, const struct tensor *x);
+    struct tensor *
+    vqgan_encode(struct pass *p, const struct vqgan *m, const struct tensor *x);
 /* z -> the nearest codebook rows with the straight-through gradient; *ret_ids I32 [B*h*w];
  * *ret_rows? the rows themselves, with the codebook's gradient, for the loss. */
 struct tensor *vqgan_quantize(struct pass *p, const struct vqgan *m, const struct tensor *z,
@@ -51,6 +52,12 @@ struct tensor *vqgan_quantizer_loss(struct pass *p, const struct vqgan *m, const
 /* I32 [B*h*w] -> codebook rows [B, h, w, Z] */
 struct tensor *vqgan_lookup(struct pass *p, const struct vqgan *m, const struct tensor *ids,
                             int64_t batch);
+/* In two parts, for the adaptive weight of the GAN loss: the input of the last convolution, and
+ * what it makes. */
+struct tensor *vqgan_decode_features(struct pass *p, const struct vqgan *m,
+                                     const struct tensor *z_q);
+struct tensor *vqgan_decode_last(struct pass *p, const struct vqgan *m,
+                                 const struct tensor *features);
 struct tensor *vqgan_decode(struct pass *p, const struct vqgan *m, const struct tensor *z_q);
 
 #endif
