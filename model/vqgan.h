@@ -38,10 +38,8 @@ void vqgan_free(struct vqgan *m);
 const struct vqgan_config *vqgan_config(const struct vqgan *m);
 struct nn_conv vqgan_last_conv(const struct vqgan *m); /* decoder.final.2: of the adaptive weight */
 struct tensor *vqgan_codebook(const struct vqgan *m);  /* [K, Z] */
-struct tensor *
 
-    struct tensor *
-    vqgan_encode(struct pass *p, const struct vqgan *m, const struct tensor *x);
+struct tensor *vqgan_encode(struct pass *p, const struct vqgan *m, const struct tensor *x);
 /* z -> the nearest codebook rows with the straight-through gradient; *ret_ids I32 [B*h*w];
  * *ret_rows? the rows themselves, with the codebook's gradient, for the loss. */
 struct tensor *vqgan_quantize(struct pass *p, const struct vqgan *m, const struct tensor *z,
