@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "trainer/run.h"
 
 int stage_open_dataset(const struct stage *s, struct dataset **ret_ds, struct err *e)
 {
@@ -45,6 +46,55 @@ int stage_open_tokenizer(const struct stage *s, struct tokenizer **ret_tok, stru
             tokenizer_vocab(*ret_tok), n.clip.text.vocab);
     tokenizer_close(*ret_tok);
     return -1;
+}
+
+/* The weights that a stage ended with. */
+static int load_result(const struct stage *s, const char *name, const char *prefix,
+                       struct param_list *params, struct err *e)
+{
+    struct weights *w;
+    if (run_open_result(s->config, name, &w, e))
+        return -1;
+    int failed = optim_load_result(params, prefix, w, e);
+    weights_close(w);
+    return failed ? err_prefix(e, "result of stage %s: ", name) : 0;
+}
+
+static int load_pretrained_clip(const struct stage *s, struct bundle *b, struct err *e)
+{
+    struct weights *w;
+    char *path = file_join(s->config->clip_pretrained, "model.safetensors");
+    if (!path)
+        return err_set(e, ERR_NOMEM, "no memory for a path");
+    int failed = weights_open(path, &w, e);
+    if (!failed) {
+        failed = weights_load_params(w, "clip.", &b->clip_params, NULL, e);
+        weights_close(w);
+    }
+    mem_free(path);
+    return failed ? err_prefix(e, "clip_pretrained: ") : 0;
+}
+
+static int load_clip(const struct stage *s, struct bundle *b, struct err *e)
+{
+    if (*s->config->clip_pretrained)
+        return load_pretrained_clip(s, b, e);
+    return load_result(s, "clip", "clip.", &b->clip_params, e);
+}
+
+int stage_open_frozen(const struct stage *s, struct bundle **ret_bundle, struct err *e)
+{
+    struct bundle_config networks;
+    struct bundle *b;
+    if (config_networks(s->config, &networks, e) || bundle_new(&networks, s->dev, &b, e))
+        return -1;
+    if (stage_open_tokenizer(s, &b->tokenizer, e) || load_clip(s, b, e) ||
+        load_result(s, "vqgan", "vqgan.", &b->vqgan_params, e)) {
+        bundle_close(b);
+        return -1;
+    }
+    *ret_bundle = b;
+    return 0;
 }
 
 struct scene_options stage_scene_options(const struct config *c)

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "model/bundle.h"
 #include "trainer/config.h"
 #include "trainer/dataset.h"
 #include "trainer/loader.h"
@@ -29,6 +30,10 @@ char *stage_vocab_path(const struct stage *s);
 int stage_open_loader(const struct stage *s, const struct dataset *ds, const struct tokenizer *tok,
                       int64_t batch, int context, uint64_t purpose, enum split split,
                       int64_t first_step, struct loader **ret_loader, struct err *e);
+
+/* A bundle of the recipe's sizes with its tokenizer, and CLIP and VQGAN as their stages left them
+ * (or the pretrained CLIP); gpt and condition are not filled. */
+int stage_open_frozen(const struct stage *s, struct bundle **ret_bundle, struct err *e);
 
 /* Scenes as the recipe wants them. */
 struct scene_options stage_scene_options(const struct config *c);

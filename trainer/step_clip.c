@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "model/clip.h"
+#include "trainer/pixels.h"
 #include "trainer/run.h"
 #include "trainer/schedule.h"
 #include "trainer/workspace.h"
@@ -31,11 +32,9 @@ static struct tensor *image_side(struct step_clip *s, struct pass *p)
 {
     const struct clip_config *c = &s->clip.config;
     int64_t b = s->training->batch, side = c->image.size;
-    float mul[3], add[3];
-    clip_pixel_scale(c, mul, add);
     struct tensor *u8 = pass_upload(p, DTYPE_U8, 4, (int64_t[]){ b, side, side, 3 },
                                     s->batch ? s->batch->pixels : NULL);
-    struct tensor *raw = clip_image(p, &s->clip, op_pixels_in(p, u8, mul, add));
+    struct tensor *raw = clip_image(p, &s->clip, pixels_for_clip(p, c, u8));
     return op_l2norm(p, raw, CLIP_NORM_EPS);
 }
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "trainer/codebook.h"
 #include "trainer/gan.h"
+#include "trainer/pixels.h"
 #include "trainer/preview.h"
 #include "trainer/run.h"
 #include "trainer/schedule.h"
@@ -43,11 +44,10 @@ struct forward {
 
 static struct tensor *upload_pixels(struct step_vqgan *s, struct pass *p)
 {
-    const float mul[3] = { 1 / 127.5f, 1 / 127.5f, 1 / 127.5f }, add[3] = { -1, -1, -1 };
     int64_t b = s->training->batch, side = s->config->side;
     struct tensor *u8 = pass_upload(p, DTYPE_U8, 4, (int64_t[]){ b, side, side, 3 },
                                     s->batch ? s->batch->pixels : NULL);
-    return op_pixels_in(p, u8, mul, add);
+    return pixels_for_vqgan(p, u8);
 }
 
 static struct forward forward(struct step_vqgan *s, struct pass *p)

@@ -1,0 +1,138 @@
+/*
+ * clipgen-trainer STAGE --config FILE: from pictures to a bundle, one stage at a time.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "trainer/config.h"
+#include "trainer/evaluate.h"
+#include "trainer/stage_bundle.h"
+#include "trainer/stage_data.h"
+#include "trainer/step_clip.h"
+#include "trainer/step_gpt.h"
+#include "trainer/step_vqgan.h"
+
+static const struct {
+    const char *name;
+    int (*run)(const struct stage *s, bool *ret_done, struct err *e);
+    const char *help;
+} STAGES[] = {
+    { "data", stage_data, "collect the pictures and learn the vocabulary" },
+    { "clip", stage_clip, "train CLIP on pictures and captions" },
+    { "vqgan", stage_vqgan, "train the picture tokenizer: encoder, codebook, decoder" },
+    { "gpt", stage_gpt, "train the transformer on CLIP image embeddings; reads no captions" },
+    { "bundle", stage_bundle, "pack the networks for clipgend" },
+    { "eval", stage_eval, "measure the bundle on held-out prompts and draw a contact sheet" },
+};
+#define N_STAGES (sizeof STAGES / sizeof *STAGES)
+
+static volatile sig_atomic_t stop_flag;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop_flag = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | SA_RESETHAND };
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
+static void help(void)
+{
+    puts("usage: clipgen-trainer STAGE [--config FILE] [--KEY VALUE]...\n\n"
+         "Trains a CLIP-GEN model from pictures, stage by stage:");
+    for (size_t i = 0; i < N_STAGES; i++)
+        printf("  %-8s %s\n", STAGES[i].name, STAGES[i].help);
+    puts("\nA stage that is stopped (Ctrl-C, SIGTERM) saves and goes on from there the next time, "
+         "with the\n"
+         "same result as if it had never stopped. Watch DIR/STAGE/preview-*.png and "
+         "metrics.jsonl.\n\n"
+         "  clipgen-trainer data  --config etc/train-emoji-64.conf\n"
+         "  clipgen-trainer clip  --config etc/train-emoji-64.conf\n\n"
+         "--print-config writes the recipe with all defaults and comments. Keys of the recipe, "
+         "each also a flag:\n");
+    conf_help(CONFIG_ROWS, stdout);
+}
+
+/* The value of --config; NULL without one. */
+static const char *config_file(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (!strncmp(argv[i], "--config=", 9))
+            return argv[i] + 9;
+        if (!strcmp(argv[i], "--config") && i + 1 < argc)
+            return argv[i + 1];
+    }
+    return NULL;
+}
+
+static int read_config(int argc, char **argv, struct config *c, struct err *e)
+{
+    const char *file = config_file(argc, argv);
+    int rest;
+    if (conf_defaults(CONFIG_ROWS, c, e) || (file && conf_load(CONFIG_ROWS, c, file, e)) ||
+        conf_args(CONFIG_ROWS, c, argc, argv, "config", &rest, e))
+        return -1;
+    if (rest < argc)
+        return err_set(e, ERR_INVALID, "'%s': one stage at a time; see clipgen-trainer --help",
+                       argv[rest]);
+    return 0;
+}
+
+static int run_stage(const struct config *c, size_t stage, struct err *e)
+{
+    struct stage s = { .config = c, .stop = &stop_flag };
+    bool done = false;
+    if (device_open("cpu", (int)c->threads, &s.dev, e))
+        return -1;
+    log_info("%s: %s", STAGES[stage].name, device_describe(s.dev));
+    int failed = STAGES[stage].run(&s, &done, e);
+    if (!failed && !done)
+        log_info("%s: stopped and saved; run the same command to go on", STAGES[stage].name);
+    device_close(s.dev);
+    return failed;
+}
+
+static int find_stage(const char *name, size_t *ret_stage, struct err *e)
+{
+    for (size_t i = 0; i < N_STAGES; i++)
+        if (!strcmp(STAGES[i].name, name)) {
+            *ret_stage = i;
+            return 0;
+        }
+    return err_set(e, ERR_INVALID, "'%s' is not a stage: data, clip, vqgan, gpt, bundle or eval",
+                   name);
+}
+
+int main(int argc, char **argv)
+{
+    struct config c = { 0 };
+    struct err e = { 0 };
+    size_t stage;
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        help();
+        return argc < 2 ? 2 : 0;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        puts("clipgen-trainer " PACKAGE_VERSION);
+        return 0;
+    }
+    if (!strcmp(argv[1], "--print-config")) {
+        conf_print_ini(CONFIG_ROWS, stdout);
+        return 0;
+    }
+    catch_signals();
+    int failed = find_stage(argv[1], &stage, &e) || read_config(argc - 1, argv + 1, &c, &e) ||
+                 run_stage(&c, stage, &e);
+    if (failed)
+        log_error("%s", e.msg);
+    conf_release(CONFIG_ROWS, &c);
+    return failed ? 1 : 0;
+}
