@@ -11,6 +11,7 @@
 #include "trainer/caption.h"
 #include "trainer/draw.h"
 #include "trainer/judge.h"
+#include "trainer/metrics.h"
 #include "trainer/pixels.h"
 #include "trainer/preview.h"
 #include "trainer/workspace.h"
