@@ -99,10 +99,20 @@ static int decode(const uint8_t *text, size_t n, uint8_t *to, size_t *ret_n, str
     return 0;
 }
 
+/* Most bytes that text can stand for. */
+static size_t decoded_max(const char *text, size_t n)
+{
+    size_t n_gaps = 0;
+
+    for (size_t i = 0; i < n; i++)
+        n_gaps += text[i] <= ' ' || text[i] == '=';
+    return (n - n_gaps) / 4 * 3 + (n - n_gaps) % 4 * 3 / 4;
+}
+
 int base64_decode(const char *text, size_t n, struct buf *out, struct err *e)
 {
     size_t old_len = out->len, n_bytes = 0;
-    uint8_t *to = buf_grow(out, n / 4 * 3 + 3);
+    uint8_t *to = buf_grow(out, decoded_max(text, n));
     int status;
 
     if (!to)

@@ -19,6 +19,12 @@ static bool is_flag(const char *word)
     return strncmp(word, "--", 2) == 0 && word[2] != '\0';
 }
 
+/* word may be the value of the flag before it. */
+static bool is_value(const char *word)
+{
+    return strncmp(word, "--", 2) != 0;
+}
+
 static struct flag flag_of(const char *word)
 {
     struct flag f = { word + 2, strcspn(word + 2, "="), NULL };
@@ -102,7 +108,7 @@ int conf_args(const struct conf_row *rows, void *config, int argc, char **argv, 
         if (!is_one_of(&f, skip)) {
             if (read_flag(rows, config, argc, argv, &i, e))
                 return -1;
-        } else if (!f.value && i + 1 < argc && !is_flag(argv[i + 1])) {
+        } else if (!f.value && i + 1 < argc && is_value(argv[i + 1])) {
             i++;
         }
     }
@@ -118,7 +124,7 @@ const char *conf_peek(int argc, char **argv, const char *name)
         struct flag f = flag_of(argv[i]);
         if (!is_flag(argv[i]) || !is_one_of(&f, name))
             continue;
-        if (!f.value && i + 1 < argc && !is_flag(argv[i + 1]))
+        if (!f.value && i + 1 < argc && is_value(argv[i + 1]))
             return argv[i + 1];
         return f.value ? f.value : "";
     }

@@ -16,7 +16,7 @@ static int set_read_error(gzFile gz, const char *path, struct err *e)
     if (status == Z_BUF_ERROR)
         return err_set(e, ERR_FORMAT, "%s: the gzip data ends early", path);
     if (status != Z_OK && status != Z_STREAM_END)
-        return err_set(e, ERR_FORMAT, "%s: bad gzip data: %s", path, words);
+        return err_set(e, ERR_FORMAT, "%s", words); /* zlib puts the path in front */
     return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "base/image.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -7,6 +8,17 @@
 static uint8_t *pixel(const struct image *img, int x, int y)
 {
     return image_row(img, y) + (size_t)x * (size_t)img->channels;
+}
+
+int image_check_size(uint32_t w, uint32_t h, size_t max_pixels, struct err *e)
+{
+    if (w > IMAGE_SIDE_MAX || h > IMAGE_SIDE_MAX)
+        return err_set(e, ERR_TOO_LARGE, "%" PRIu32 " x %" PRIu32 " has a side over %d", w, h,
+                       IMAGE_SIDE_MAX);
+    if ((size_t)w * h > max_pixels)
+        return err_set(e, ERR_TOO_LARGE, "%" PRIu32 " x %" PRIu32 " is %zu pixels, more than %zu",
+                       w, h, (size_t)w * h, max_pixels);
+    return 0;
 }
 
 int image_new(int w, int h, int channels, struct image *ret_img, struct err *e)

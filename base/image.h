@@ -26,6 +26,9 @@ static inline uint8_t *image_row(const struct image *img, int y)
     return img->px + (size_t)y * image_row_bytes(img);
 }
 
+/* For decoders, before they read pixels: w x h within max_pixels and IMAGE_SIDE_MAX, else
+ * TOO_LARGE. */
+int image_check_size(uint32_t w, uint32_t h, size_t max_pixels, struct err *e);
 /* Zeroed picture. Sides below 1 or over IMAGE_SIDE_MAX and other channel counts are INVALID. */
 int image_new(int w, int h, int channels, struct image *ret_img, struct err *e);
 void image_release(struct image *img);

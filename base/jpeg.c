@@ -89,15 +89,12 @@ static void on_progress(j_common_ptr c)
 
 static int check_header(struct decoder *d)
 {
-    unsigned w = d->jpeg.image_width, h = d->jpeg.image_height;
+    J_COLOR_SPACE colours = d->jpeg.jpeg_color_space;
 
-    if ((uint64_t)w * h > d->max_pixels || w > IMAGE_SIDE_MAX || h > IMAGE_SIDE_MAX)
-        return err_set(d->errors.e, ERR_TOO_LARGE,
-                       "jpeg: %u x %u pixels, more than %zu or a side over %d", w, h, d->max_pixels,
-                       IMAGE_SIDE_MAX);
-    if (d->jpeg.jpeg_color_space == JCS_CMYK || d->jpeg.jpeg_color_space == JCS_YCCK)
-        return err_set(d->errors.e, ERR_UNSUPPORTED,
-                       "jpeg: CMYK colours; convert the picture to RGB");
+    if (image_check_size(d->jpeg.image_width, d->jpeg.image_height, d->max_pixels, d->errors.e))
+        return err_prefix(d->errors.e, "jpeg: ");
+    if (colours == JCS_CMYK || colours == JCS_YCCK)
+        return err_set(d->errors.e, ERR_UNSUPPORTED, "jpeg: CMYK colours; convert it to RGB");
     return 0;
 }
 

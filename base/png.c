@@ -61,13 +61,11 @@ static void read_bytes(png_structp png, png_bytep to, size_t n)
 
 static int check_size(struct decoder *d)
 {
-    png_uint_32 w = png_get_image_width(d->job.png, d->job.info);
-    png_uint_32 h = png_get_image_height(d->job.png, d->job.info);
+    png_structp png = d->job.png;
 
-    if ((uint64_t)w * h > d->max_pixels || w > IMAGE_SIDE_MAX || h > IMAGE_SIDE_MAX)
-        return err_set(d->job.e, ERR_TOO_LARGE,
-                       "png: %u x %u pixels, more than %zu or a side over %d", (unsigned)w,
-                       (unsigned)h, d->max_pixels, IMAGE_SIDE_MAX);
+    if (image_check_size(png_get_image_width(png, d->job.info),
+                         png_get_image_height(png, d->job.info), d->max_pixels, d->job.e))
+        return err_prefix(d->job.e, "png: ");
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * What every cmocka program of ours includes: cmocka with the headers that it wants first, and the main function
- * of a test program: all tests, or those whose name contains argv[1].
+ * What every cmocka program of ours includes: cmocka with the headers that it wants first, and the
+ * main function of a test program: all tests, or those whose name contains argv[1].
  */
 #ifndef TESTS_TEST_H
 #define TESTS_TEST_H
@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "base/err.h"
+
 /* The source tree, for tests/data and models; set by `make check`, the present folder otherwise. */
 static inline const char *test_srcdir(void)
 {
@@ -21,15 +23,22 @@ static inline const char *test_srcdir(void)
     return dir ? dir : ".";
 }
 
-#define TEST_MAIN(tests)                                                                                     \
-    int main(int argc, char **argv)                                                                          \
-    {                                                                                                        \
-        char pattern[256];                                                                                   \
-        if (argc > 1) {                                                                                      \
-            snprintf(pattern, sizeof pattern, "*%s*", argv[1]);                                              \
-            cmocka_set_test_filter(pattern);                                                                 \
-        }                                                                                                    \
-        return cmocka_run_group_tests(tests, NULL, NULL);                                                    \
+/* e is an error of ours, word for word. */
+#define assert_err(e, want_code, want_msg)                                                         \
+    do {                                                                                           \
+        assert_string_equal((e)->msg, want_msg);                                                   \
+        assert_int_equal((e)->code, want_code);                                                    \
+    } while (0)
+
+#define TEST_MAIN(tests)                                                                           \
+    int main(int argc, char **argv)                                                                \
+    {                                                                                              \
+        char pattern[256];                                                                         \
+        if (argc > 1) {                                                                            \
+            snprintf(pattern, sizeof pattern, "*%s*", argv[1]);                                    \
+            cmocka_set_test_filter(pattern);                                                       \
+        }                                                                                          \
+        return cmocka_run_group_tests(tests, NULL, NULL);                                          \
     }
 
 #endif

@@ -1,0 +1,103 @@
+/*
+ * Codes and words of struct err.
+ */
+#include "tests/test.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void test_set(void **state)
+{
+    struct err e = { 0 };
+
+    (void)state;
+    assert_int_equal(err_set(&e, ERR_TOO_LARGE, "n: %d is outside 1..%d", 17, 16), -1);
+    assert_err(&e, ERR_TOO_LARGE, "n: 17 is outside 1..16");
+    assert_int_equal(err_set(NULL, ERR_INVALID, "nobody asked"), -1);
+    assert_int_equal(err_prefix(NULL, "nobody asked"), -1);
+}
+
+static void test_prefix(void **state)
+{
+    struct err e = { 0 };
+
+    (void)state;
+    err_set(&e, ERR_FORMAT, "bad header");
+    assert_int_equal(err_prefix(&e, "%s: ", "a.png"), -1);
+    assert_int_equal(err_prefix(&e, "image 2: "), -1);
+    assert_err(&e, ERR_FORMAT, "image 2: a.png: bad header");
+}
+
+static void test_arguments_from_itself(void **state)
+{
+    struct err e = { 0 };
+
+    (void)state;
+    err_set(&e, ERR_IO, "first");
+    err_set(&e, ERR_INTERNAL, "second after %s", e.msg);
+    assert_err(&e, ERR_INTERNAL, "second after first");
+}
+
+static void test_long_words_are_cut(void **state)
+{
+    char word[1000];
+    struct err e = { 0 };
+
+    (void)state;
+    memset(word, 'x', sizeof word);
+    word[sizeof word - 1] = '\0';
+    err_set(&e, ERR_INVALID, "%s", word);
+    assert_int_equal(strlen(e.msg), sizeof e.msg - 1);
+    err_prefix(&e, "prompt: ");
+    assert_int_equal(strlen(e.msg), sizeof e.msg - 1);
+    assert_memory_equal(e.msg, "prompt: xxx", 11);
+    err_prefix(&e, "%s", word);
+    assert_int_equal(strlen(e.msg), sizeof e.msg - 1);
+}
+
+static void test_errno(void **state)
+{
+    static const struct {
+        int number;
+        enum err_code code;
+        const char *msg;
+    } CASES[] = {
+        { ENOENT, ERR_NOT_FOUND, "x: No such file or directory" },
+        { ENOTDIR, ERR_NOT_FOUND, "x: Not a directory" },
+        { ENOMEM, ERR_NOMEM, "x: Cannot allocate memory" },
+        { ENOSPC, ERR_IO, "x: No space left on device" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct err e = { 0 };
+        errno = CASES[i].number;
+        assert_int_equal(err_errno(&e, "x"), -1);
+        assert_err(&e, CASES[i].code, CASES[i].msg);
+    }
+}
+
+static void test_code_names(void **state)
+{
+    (void)state;
+    for (int code = ERR_NONE; code <= ERR_INTERNAL; code++) {
+        assert_string_not_equal(err_code_name((enum err_code)code), "unknown");
+        for (int other = ERR_NONE; other < code; other++)
+            assert_string_not_equal(err_code_name((enum err_code)code),
+                                    err_code_name((enum err_code)other));
+    }
+    assert_string_equal(err_code_name(ERR_NOT_FOUND), "not_found");
+    assert_string_equal(err_code_name((enum err_code)99), "unknown");
+    assert_string_equal(err_code_name((enum err_code) - 1), "unknown");
+}
+
+static const struct CMUnitTest TESTS[] = {
+    cmocka_unit_test(test_set),
+    cmocka_unit_test(test_prefix),
+    cmocka_unit_test(test_arguments_from_itself),
+    cmocka_unit_test(test_long_words_are_cut),
+    cmocka_unit_test(test_errno),
+    cmocka_unit_test(test_code_names),
+};
+
+TEST_MAIN(TESTS)
