@@ -7,18 +7,21 @@
 #include "kernels/backends.h"
 #include "kernels/device_impl.h"
 
+/* "cpu: ", then what the table says of itself */
+static int open_table(struct device *d, int threads, struct err *e)
+{
+    size_t used = (size_t)snprintf(d->describe, sizeof d->describe, "%s: ", d->backend->name);
+    return d->backend->open(threads, &d->ctx, d->describe + used, sizeof d->describe - used, e);
+}
+
 static int open_cpu(struct device *d, int threads, struct err *e)
 {
-    if (backends_cpu(&d->backend, e))
-        return -1;
-    return d->backend->open(threads, &d->ctx, d->describe, sizeof d->describe, e);
+    return backends_cpu(&d->backend, e) ? -1 : open_table(d, threads, e);
 }
 
 static int open_cuda(struct device *d, int threads, struct err *e)
 {
-    if (backends_cuda(&d->backend, e))
-        return -1;
-    return d->backend->open(threads, &d->ctx, d->describe, sizeof d->describe, e);
+    return backends_cuda(&d->backend, e) ? -1 : open_table(d, threads, e);
 }
 
 static int open_auto(struct device *d, int threads, struct err *e)
@@ -29,7 +32,7 @@ static int open_auto(struct device *d, int threads, struct err *e)
     if (open_cpu(d, threads, e))
         return -1;
     size_t used = strlen(d->describe);
-    snprintf(d->describe + used, sizeof d->describe - used, " (%s)", why.msg);
+    snprintf(d->describe + used, sizeof d->describe - used, " (cuda: %s)", why.msg);
     return 0;
 }
 

@@ -36,24 +36,24 @@ static struct tensor *attention_full(struct pass *p, const struct tensor *qkv, i
     return op_result(p, y);
 }
 
-static struct tensor *attention_cached(struct pass *p, const struct tensor *qkv, int heads,
-                                       struct kv *kv, int layer, struct tensor *y)
+static bool cache_fits(struct pass *p, const char *op, const struct tensor *qkv,
+                       const struct kv *kv, int layer)
 {
     int64_t B = qkv->dim[0], T = qkv->dim[1];
     if (RECORDS(p, qkv))
-        return pass_fail(p, ERR_INTERNAL, "op_attention: a cache is for inference, without a tape");
+        return pass_fail(p, ERR_INTERNAL, "%s: a cache is for inference, without a tape", op);
     if (layer < 0 || layer >= kv->layers || B > kv->slots || T > kv->positions)
         return pass_fail(p, ERR_INTERNAL,
-                         "op_attention: layer %d, %d rows, %d positions are outside the cache "
+                         "%s: layer %d, %d rows, %d positions are outside the cache "
                          "(%d layers, %d slots, %d positions)",
-                         layer, (int)B, (int)T, kv->layers, kv->slots, kv->positions);
-    if (kv->width != y->dim[2])
-        return MISFIT(p, qkv, &kv->keys, "qkv [B, T, 3D] and cache [..., D] must agree in D");
+                         op, layer, (int)B, (int)T, kv->layers, kv->slots, kv->positions);
+    if (3 * (int64_t)kv->width != qkv->dim[2])
+        return op_misfit(p, op, qkv, &kv->keys,
+                         "qkv [B, T, 3D] and cache [..., D] must agree in D");
     if (!kv->slot || !kv->pos || !op_is(kv->slot, DTYPE_I32, 1, &B) ||
         !op_is(kv->pos, DTYPE_I32, 1, &B))
-        return MISFIT(p, qkv, NULL, "the cache wants slot and pos i32 [B] for qkv [B, T, 3D]");
-    CALL(p, attention_cached, qkv, heads, kv, layer, y);
-    return op_result(p, y);
+        return op_misfit(p, op, qkv, NULL, "the cache wants slot and pos i32 [B] for [B, T, 3D]");
+    return true;
 }
 
 struct tensor *op_attention(struct pass *p, const struct tensor *qkv, int heads, bool causal,
@@ -63,10 +63,12 @@ struct tensor *op_attention(struct pass *p, const struct tensor *qkv, int heads,
         return NULL;
     if (qkv->n_dims != 3 || heads < 1 || qkv->dim[2] % (3 * (int64_t)heads))
         return MISFIT(p, qkv, NULL, "must be [B, T, 3D] with D a multiple of the heads");
+    if (kv && !cache_fits(p, __func__, qkv, kv, layer))
+        return NULL;
     int64_t dim[3] = { qkv->dim[0], qkv->dim[1], qkv->dim[2] / 3 };
     struct tensor *y = pass_tensor(p, DTYPE_F32, 3, dim);
-    if (!y)
-        return NULL;
-    return kv ? attention_cached(p, qkv, heads, kv, layer, y)
-              : attention_full(p, qkv, heads, causal, y);
+    if (!kv)
+        return attention_full(p, qkv, heads, causal, y);
+    CALL(p, attention_cached, qkv, heads, kv, layer, y);
+    return op_result(p, y);
 }

@@ -47,13 +47,21 @@ static void grad_product(struct pass *p, const struct tensor *in, const struct t
     product(p, &g);
 }
 
+static bool linear_fits(struct pass *p, const char *op, const struct tensor *x,
+                        const struct tensor *w, const struct tensor *b)
+{
+    if (!op_inputs(p, op, 2, TENSOR_LIST(x, w)))
+        return false;
+    if (w->n_dims != 2 || x->n_dims < 1 || tensor_cols(x) != w->dim[1])
+        return op_misfit(p, op, x, w, "x [..., I] and w [O, I] must agree in I");
+    if (b && !op_is_vector(b, w->dim[0]))
+        return op_misfit(p, op, w, b, "w [O, I] and bias f32 [O] must agree in O");
+    return true;
+}
+
 static struct tensor *linear_forward(struct pass *p, const struct tensor *x, const struct tensor *w,
                                      const struct tensor *b, enum backend_act act)
 {
-    if (w->n_dims != 2 || x->n_dims < 1 || tensor_cols(x) != w->dim[1])
-        return MISFIT(p, x, w, "x [..., I] and w [O, I] must agree in I");
-    if (b && !op_is_vector(b, w->dim[0]))
-        return MISFIT(p, w, b, "w [O, I] and bias f32 [O] must agree in O");
     struct tensor like = *x;
     like.dim[x->n_dims - 1] = w->dim[0];
     struct tensor *y = op_like(p, &like);
@@ -81,7 +89,7 @@ static void linear_adjoint(struct pass *p, struct tape_node *node)
 struct tensor *op_linear(struct pass *p, const struct tensor *x, const struct tensor *w,
                          const struct tensor *b)
 {
-    if (!INPUTS(p, x, w))
+    if (!linear_fits(p, __func__, x, w, b))
         return NULL;
     struct tensor *y = linear_forward(p, x, w, b, ACT_NONE);
     RECORD(p, linear_adjoint, y, x, w, b);
@@ -91,7 +99,7 @@ struct tensor *op_linear(struct pass *p, const struct tensor *x, const struct te
 struct tensor *op_linear_gelu(struct pass *p, const struct tensor *x, const struct tensor *w,
                               const struct tensor *b)
 {
-    if (!INPUTS(p, x, w))
+    if (!linear_fits(p, __func__, x, w, b))
         return NULL;
     /* GELU's adjoint needs its input, which the fused product does not keep. Same bytes. */
     if (RECORDS(p, x, w, b))

@@ -274,8 +274,10 @@ static bool solve_shape(int64_t count, int n_dims, int64_t *dim)
     }
     if (open < 0)
         return known == count;
+    if (count % known)
+        return false;
     dim[open] = count / known;
-    return dim[open] * known == count;
+    return true;
 }
 
 struct tensor *op_reshape(struct pass *p, const struct tensor *x, int n_dims, const int64_t *dim)
