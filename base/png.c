@@ -8,6 +8,7 @@
 
 enum {
     SIGNATURE_BYTES = 8,
+    TEXT_KEY_MAX = 79,         /* the format's own limit */
     CHUNK_MAX_BYTES = 1 << 20, /* a text or profile chunk over this is skipped by libpng */
     ENCODE_MAX_BYTES = 1 << 30,
     ENCODE_LEVEL = 4, /* near level 6 in size on generated pictures, at half its time */
@@ -197,6 +198,17 @@ static int encode(struct encoder *enc)
     return 0;
 }
 
+static int check_text(const char *const *text, int n_text, struct err *e)
+{
+    for (int i = 0; i < n_text; i++) {
+        size_t n = strlen(text[2 * i]);
+        if (n < 1 || n > TEXT_KEY_MAX)
+            return err_set(e, ERR_INVALID, "png: text key '%.80s' is not 1..%d bytes long",
+                           text[2 * i], TEXT_KEY_MAX);
+    }
+    return 0;
+}
+
 int png_encode(const struct image *img, const char *const *text, int n_text, struct buf *ret_png,
                struct err *e)
 {
@@ -205,6 +217,8 @@ int png_encode(const struct image *img, const char *const *text, int n_text, str
     };
     int status;
 
+    if (check_text(text, n_text, e))
+        return -1;
     enc.job.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &enc, on_error, on_warning);
     enc.job.info = enc.job.png ? png_create_info_struct(enc.job.png) : NULL;
     if (enc.job.info) {
