@@ -15,6 +15,7 @@
 #include "base/err.h"
 
 #define TOKENIZER_TEXT_MAX 65536 /* bytes of one prompt */
+#define TOKENIZER_MERGES_MAX (1 << 20)
 
 struct tokenizer;
 
@@ -28,7 +29,7 @@ int tokenizer_end(const struct tokenizer *t);
 
 struct tokenizer_result {
     int length; /* tokens of the whole text, start and end included */
-    int end;    /* index of the end token in ids */
+    int end;    /* index of the first end token in ids (as CLIP's argmax: text may hold one) */
     bool truncated;
 };
 
@@ -40,7 +41,7 @@ int tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, int 
 
 /*
  * Learns `merges` byte-pair merges from a text (lines), by frequency, ties by the pair's text;
- * writes the merges file into out (deterministic).
+ * appends the merges file to out (deterministic). Fewer merges when no pair stands twice any more.
  */
 int tokenizer_learn(const char *text, size_t n, int merges, struct buf *out, struct err *e);
 
