@@ -1,5 +1,3 @@
-#include "config.h"
-
 #include "server/api_health.h"
 
 #include <jansson.h>
@@ -34,7 +32,7 @@ void api_healthz(struct app *app, struct exchange *x)
 
     reply_json(&x->reply,
                json_pack("{s:s,s:s,s:s,s:s,s:I,s:i,s:i,s:{s:i,s:i}}", "status", why ? why : "ok",
-                         "version", PACKAGE_VERSION, "model", info->model, "device", info->device,
+                         "version", CLIPGEN_VERSION, "model", info->model, "device", info->device,
                          "uptime_s", (json_int_t)((clock_ns() - app->started_ns) / 1000000000),
                          "queue_pictures", queue_pictures(app->queue), "jobs_running",
                          sched_jobs(app->sched), "rows", "used", sched_rows_used(app->sched),

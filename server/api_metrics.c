@@ -1,5 +1,3 @@
-#include "config.h"
-
 #include "server/api_metrics.h"
 
 #include "base/clock.h"
@@ -17,7 +15,7 @@ void api_metrics(struct app *app, struct exchange *x)
         .ready = app_ready(app, &why),
         .memory_bytes = (double)info->bytes,
         .uptime_s = (double)(clock_ns() - app->started_ns) / 1e9,
-        .version = PACKAGE_VERSION,
+        .version = CLIPGEN_VERSION,
         .model = info->model,
     };
 

@@ -1,8 +1,6 @@
 /*
  * clipgend: pictures from words over HTTP. Reads the arguments; daemon.c does the work.
  */
-#include "config.h"
-
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +32,7 @@ static bool printed(int argc, char **argv)
     if (conf_peek(argc, argv, "help"))
         print_help();
     else if (conf_peek(argc, argv, "version"))
-        puts("clipgend " PACKAGE_VERSION);
+        puts("clipgend " CLIPGEN_VERSION);
     else if (conf_peek(argc, argv, "print-config"))
         conf_print_ini(CONFIG_ROWS, stdout);
     else

@@ -185,7 +185,7 @@ static int whole_number(const struct field *f, const json_t *v, int64_t *ret, st
 
 static int set_int(const struct field *f, const json_t *v, struct parse *p, struct err *e)
 {
-    int64_t value;
+    int64_t value = 0;
 
     if (whole_number(f, v, &value, e))
         return -1;
@@ -195,7 +195,7 @@ static int set_int(const struct field *f, const json_t *v, struct parse *p, stru
 
 static int set_seed(const struct field *f, const json_t *v, struct parse *p, struct err *e)
 {
-    int64_t value;
+    int64_t value = 0;
 
     if (whole_number(f, v, &value, e))
         return -1;
