@@ -120,8 +120,8 @@ static int decoder_open(struct decoder *d)
     if (!d->job.info)
         return err_set(d->job.e, ERR_NOMEM, "png: out of memory");
     png_set_read_fn(d->job.png, d, read_bytes);
-    png_set_user_limits(d->job.png, PNG_UINT_31_MAX,
-                        PNG_UINT_31_MAX); /* check_size has better words */
+    /* no limit of libpng's own: check_size has better words */
+    png_set_user_limits(d->job.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_chunk_malloc_max(d->job.png, CHUNK_MAX_BYTES);
     return 0;
 }
@@ -165,13 +165,18 @@ static void flush_bytes(png_structp png)
     (void)png;
 }
 
+/* libpng copies what it is given here, but its struct lacks the const. */
+static png_charp borrowed(const char *s)
+{
+    return (png_charp)(uintptr_t)s;
+}
+
 static void write_text(struct encoder *enc)
 {
     for (int i = 0; i < enc->n_text; i++) {
-        png_text t = { .compression = PNG_TEXT_COMPRESSION_NONE };
-        t.key =
-            (png_charp)(uintptr_t)enc->text[2 * i]; /* libpng copies; its struct lacks the const */
-        t.text = (png_charp)(uintptr_t)enc->text[2 * i + 1];
+        png_text t = { .compression = PNG_TEXT_COMPRESSION_NONE,
+                       .key = borrowed(enc->text[2 * i]),
+                       .text = borrowed(enc->text[2 * i + 1]) };
         png_set_text(enc->job.png, enc->job.info, &t, 1);
     }
 }
