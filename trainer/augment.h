@@ -3,7 +3,7 @@
  * to pixels when a batch is made. A folder's picture is cropped at random instead.
  *
  *     scene_objects(ds, SPLIT_TRAIN, &o, &list, &n, e)         once
- *     scene_draw(ds, list[k], SPLIT_TRAIN, &o, &rng, &scene);
+ *     scene_draw(ds, list[k], SPLIT_TRAIN, &o, &rng, &scene)    for each picture
  *     scene_render(ds, &scene, 64, pixels, e)
  *
  * SPLIT_TRAIN never shows a held-out combination of object and background, SPLIT_HELD_OUT shows
@@ -48,7 +48,7 @@ struct scene {
     bool crop_flip;
 };
 
-/* Backgrounds that an object may be drawn on, as bits; 0: the split has no such scene. */
+/* Emoji: backgrounds that an object may be drawn on, as bits; 0: the split has no such scene. */
 uint16_t scene_backgrounds(const struct dataset *ds, int object, enum split split,
                            const struct scene_options *o);
 /* The objects of a split, ascending; at least one, else an error with words. mem_free. */

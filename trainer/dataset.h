@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/image.h"
 
 #define DATASET_SIDE_MAX 1024     /* longest side of a stored picture */
@@ -32,7 +33,7 @@ struct dataset_background {
 /* White first; the order is part of the captions' and the splits' definition. */
 extern const struct dataset_background dataset_backgrounds[DATASET_BACKGROUNDS];
 
-enum dataset_kind { DATASET_EMOJI, DATASET_FOLDER };
+enum dataset_kind { DATASET_EMOJI, DATASET_FOLDER, DATASET_KINDS };
 
 struct dataset_item {
     char *key;       /* "u1f353.png", or the file's name in a folder; unique */
@@ -56,11 +57,14 @@ struct dataset {
     enum dataset_kind kind;
     int n;
     struct dataset_item *item; /* [n] */
-    struct dataset_files *files;
+    struct file_map pictures;  /* what the images point into */
 };
 
 int dataset_open(const char *dir, struct dataset **ret_ds, struct err *e);
 void dataset_close(struct dataset *ds);
+
+/* Frees the strings of an item that is being made. */
+void dataset_item_release(struct dataset_item *item);
 
 bool dataset_combination_held_out(const struct dataset *ds, int object, int background);
 /* Index of a background by name, -1 for another word. */
