@@ -50,7 +50,7 @@ int image_copy(const struct image *src, struct image *ret_img, struct err *e)
 int image_crop(const struct image *src, int x, int y, int w, int h, struct image *ret_img,
                struct err *e)
 {
-    struct image img;
+    struct image img = { 0 };
 
     if (x < 0 || y < 0 || w < 1 || h < 1 || w > src->w - x || h > src->h - y)
         return err_set(e, ERR_INVALID, "image: crop %d x %d at %d, %d leaves the %d x %d picture",
@@ -82,7 +82,7 @@ int image_fit_square(const struct image *src, int side, enum image_filter filter
                      struct image *ret_img, struct err *e)
 {
     int shorter = src->w < src->h ? src->w : src->h;
-    struct image scaled;
+    struct image scaled = { 0 };
     int status;
 
     if (side < 1 || side > IMAGE_SIDE_MAX)
@@ -127,7 +127,7 @@ static void fill(struct image *img, const uint8_t rgb[3])
 int image_flatten(const struct image *src, const uint8_t rgb[3], struct image *ret_img,
                   struct err *e)
 {
-    struct image img;
+    struct image img = { 0 };
 
     if (image_new(src->w, src->h, 3, &img, e))
         return -1;
@@ -179,7 +179,7 @@ int image_grid(const struct image *imgs, int n, int columns, int gap, struct ima
                struct err *e)
 {
     static const uint8_t WHITE[3] = { 255, 255, 255 };
-    struct image sheet;
+    struct image sheet = { 0 };
     int rows;
 
     if (check_grid(imgs, n, columns, gap, e))
