@@ -162,7 +162,7 @@ static size_t count_rows(const struct conf_row *rows)
     return n;
 }
 
-/* Two files rolled into one text with NUL inside would be read only in part. */
+/* What stands behind a NUL would silently not be read. */
 static int check_text(const struct buf *text, const char *path, struct err *e)
 {
     if (text->len && memchr(text->data, '\0', text->len))

@@ -14,6 +14,7 @@ enum err_code {
     ERR_NOT_FOUND,   /* no such file, tensor, model, job */
     ERR_TOO_LARGE,   /* well formed, but over a limit */
     ERR_BUSY,        /* full now; try later */
+    ERR_UNAVAILABLE, /* going away; ask another server */
     ERR_TIMEOUT,     /* its deadline passed */
     ERR_CANCELLED,   /* nobody waits for it any more */
     ERR_FORMAT,      /* bytes from outside do not follow their format */

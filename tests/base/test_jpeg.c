@@ -1,6 +1,6 @@
 /*
  * JPEG: gray, RGB, YCbCr, baseline and progressive in; round trips; damaged, oversized and CMYK
- * files refused. The files in tests/data/jpeg hold one 24 x 16 gradient at quality 95 without
+ * files refused. The files in tests/data/fuzz/jpeg hold one 24 x 16 gradient at quality 95 without
  * subsampling.
  */
 #include "tests/test.h"
@@ -16,7 +16,7 @@ static void load(const char *name, struct buf *ret_jpeg)
 {
     char path[512];
 
-    snprintf(path, sizeof path, "%s/tests/data/jpeg/%s.jpg", test_srcdir(), name);
+    snprintf(path, sizeof path, "%s/tests/data/fuzz/jpeg/%s.jpg", test_srcdir(), name);
     buf_init(ret_jpeg, 1 << 20);
     assert_int_equal(file_read(path, 1 << 20, ret_jpeg, NULL), 0);
 }

@@ -1,6 +1,6 @@
 /*
  * PNG: every colour type and depth in, 8 bits out; round trips; damaged and oversized files
- * refused. The files in tests/data/png come from make.py there, which says what each pixel is.
+ * refused. The files in tests/data/fuzz/png come from make_png.py beside it, which says what each pixel is.
  */
 #include "tests/tmp.h"
 
@@ -15,7 +15,7 @@ static void load(const char *name, struct buf *ret_png)
 {
     char path[512];
 
-    snprintf(path, sizeof path, "%s/tests/data/png/%s.png", test_srcdir(), name);
+    snprintf(path, sizeof path, "%s/tests/data/fuzz/png/%s.png", test_srcdir(), name);
     buf_init(ret_png, 1 << 20);
     assert_int_equal(file_read(path, 1 << 20, ret_png, NULL), 0);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the PNG fixtures of tests/base/test_png.c: one 5 x 4 picture in every colour type and depth.
+"""Writes png/*.png for tests/base/test_png.c: one 5 x 4 picture in every colour type and depth.
 
 Only the standard library: the files do not depend on the library under test. Pixel x, y:
   RGB   40x+10, 60y+5, 12xy        gray  40x+10y        alpha  255-50y
@@ -55,7 +55,7 @@ def raw(pixel, depth, passes):
 def write(name, colour, depth, pixel, passes=WHOLE, extra=b"", size=(W, H), data=None):
     ihdr = struct.pack(">IIBBBBB", *size, depth, colour, 0, 0, passes is ADAM7)
     idat = zlib.compress(raw(pixel, depth, passes), 9) if data is None else data
-    with open(name + ".png", "wb") as f:
+    with open("png/" + name + ".png", "wb") as f:
         f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", ihdr) + extra + chunk(b"IDAT", idat) + chunk(b"IEND", b""))
 
 

@@ -1,0 +1,13 @@
+/*
+ * POST /v1/generate: a prompt or a picture in, pictures out, as JSON or as one PNG.
+ */
+#ifndef SERVER_API_GENERATE_H
+#define SERVER_API_GENERATE_H
+
+#include "server/app.h"
+#include "server/http.h"
+
+void api_generate(struct app *app, struct exchange *x);
+void api_generate_resume(struct app *app, struct exchange *x);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * What handlers work with: borrowed parts of the daemon and the limits of a request.
+ */
+#ifndef SERVER_APP_H
+#define SERVER_APP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/engine.h"
+#include "server/queue.h"
+#include "server/request.h"
+#include "server/sched.h"
+#include "server/stats.h"
+#include "server/watch.h"
+
+struct app {
+    struct engine *engine; /* handlers only tokenize and read info */
+    struct queue *queue;
+    struct sched *sched;
+    struct stats *stats;
+    struct watch *watch;
+    struct request_limits limits;
+    int64_t timeout_ns; /* of a generate request */
+    int64_t stuck_ns;   /* a scheduler turn longer than this is not alive */
+    int64_t started_ns, started_unix;
+    _Atomic bool draining;
+};
+
+/* A turn began recently. */
+bool app_alive(const struct app *app);
+/* New work is taken; else *ret_why says why not. */
+bool app_ready(const struct app *app, const char **ret_why);
+
+#endif

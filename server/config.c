@@ -1,0 +1,119 @@
+#include "server/config.h"
+
+#include <string.h>
+
+#include "base/file.h"
+
+#define BACKENDS "auto|cpu|cuda"
+#define CONNECTIONS_SPARE 32 /* for health checks and refusals while the queue is full */
+
+#define S struct config
+
+const struct conf_row CONFIG_ROWS[] = {
+    CONF_STRING("server", "listen", "127.0.0.1:8080", 255, S, listen,
+                "address:port of the work listener; *:8080 is every address, port 0 any free one"),
+    CONF_STRING("server", "admin_listen", "", 255, S, admin_listen,
+                "address:port of a second listener for health and metrics, which a full house "
+                "cannot silence; empty: none"),
+    CONF_INT("server", "threads", "4", 1, 64, S, threads,
+             "threads of the work listener; they parse requests and write PNGs"),
+    CONF_INT("server", "connections", "512", 64, 65536, S, connections,
+             "open connections of the work listener; more wait in the kernel"),
+    CONF_INT("server", "queue_max", "256", 64, 16384, S, queue_max,
+             "pictures allowed to wait for the device; a request for more gets 429"),
+    CONF_REAL("server", "timeout_s", "300", 0.1, 86400, S, timeout_s,
+              "seconds a request may take before it gets 504"),
+    CONF_REAL("server", "drain_s", "60", 0, 86400, S, drain_s,
+              "seconds that running requests get to finish after SIGTERM"),
+    CONF_REAL("server", "stuck_s", "60", 1, 86400, S, stuck_s,
+              "seconds without a turn of the device thread after which /livez fails"),
+    CONF_BOOL("server", "half_close_is_gone", "true", S, half_close_is_gone,
+              "a client that shuts down its sending side has left, and its request is dropped"),
+    CONF_ENUM("server", "log_level", "info", "error|warn|info|debug", S, log_level,
+              "least important lines to log"),
+    CONF_INT("limits", "body_max_kib", "16384", 1, 262144, S, body_max_kib,
+             "KiB of a request's body; more gets 413"),
+    CONF_INT("limits", "image_pixels_max", "16777216", 1, 268435456, S, image_pixels_max,
+             "pixels of an image prompt, checked before it is decoded; more gets 413"),
+    CONF_REAL("limits", "header_timeout_s", "10", 0.1, 3600, S, header_timeout_s,
+              "seconds to send request line and headers"),
+    CONF_REAL("limits", "body_timeout_s", "60", 0.1, 3600, S, body_timeout_s,
+              "seconds to send the body"),
+    CONF_REAL("limits", "write_timeout_s", "60", 0.1, 3600, S, write_timeout_s,
+              "seconds to read the answer"),
+    CONF_REAL("limits", "idle_timeout_s", "60", 0.1, 3600, S, idle_timeout_s,
+              "seconds a connection may idle between requests"),
+    CONF_STRING("model", "bundle", "emoji-64", 4095, S, bundle,
+                "model bundle: a directory, or a name without slash among the installed ones"),
+    CONF_ENUM("model", "backend", "auto", BACKENDS, S, backend,
+              "device; auto takes CUDA when it is usable"),
+    CONF_INT("model", "cpu_threads", "0", 0, 1024, S, cpu_threads,
+             "threads of the CPU device; 0: as many as the process may run on"),
+    CONF_INT("model", "rows", "16", 2, 1024, S, rows,
+             "rows of a step; a picture takes one, with guidance two"),
+    CONF_END,
+};
+
+#undef S
+
+static int read_file(struct config *c, int argc, char **argv, const char *path, struct err *e)
+{
+    const char *given = conf_peek(argc, argv, "config");
+
+    if (given)
+        return conf_load(CONFIG_ROWS, c, given, e);
+    if (path && file_exists(path))
+        return conf_load(CONFIG_ROWS, c, path, e);
+    return 0;
+}
+
+static int read_flags(struct config *c, int argc, char **argv, struct err *e)
+{
+    int rest;
+
+    if (conf_args(CONFIG_ROWS, c, argc, argv, "config", &rest, e))
+        return -1;
+    if (rest < argc)
+        return err_set(e, ERR_INVALID, "unexpected argument '%.60s'; clipgend takes flags only",
+                       argv[rest]);
+    return 0;
+}
+
+/* Every waiting picture may be a connection of its own. */
+static int check_together(const struct config *c, struct err *e)
+{
+    int64_t needed = c->queue_max + c->rows + CONNECTIONS_SPARE;
+
+    if (c->connections < needed)
+        return err_set(e, ERR_INVALID,
+                       "connections: %d is fewer than queue_max + rows + %d = %d: a full queue "
+                       "would lock everybody out",
+                       (int)c->connections, CONNECTIONS_SPARE, (int)needed);
+    return 0;
+}
+
+int config_read(int argc, char **argv, const char *path, struct config *ret_config, struct err *e)
+{
+    struct config c;
+
+    memset(&c, 0, sizeof c);
+    if (conf_defaults(CONFIG_ROWS, &c, e) || read_file(&c, argc, argv, path, e) ||
+        read_flags(&c, argc, argv, e) || check_together(&c, e)) {
+        config_release(&c);
+        return -1;
+    }
+    *ret_config = c;
+    return 0;
+}
+
+void config_release(struct config *c)
+{
+    conf_release(CONFIG_ROWS, c);
+}
+
+const char *config_backend_name(const struct config *c)
+{
+    static const char *const NAMES[] = { "auto", "cpu", "cuda" }; /* order of BACKENDS */
+
+    return NAMES[c->backend];
+}

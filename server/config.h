@@ -1,0 +1,38 @@
+/*
+ * clipgend's configuration: one table of rows gives the file etc/clipgend.conf, the flags, the
+ * defaults and --help.
+ */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+#include "base/err.h"
+
+struct config {
+    /* [server] */
+    char *listen, *admin_listen;
+    int64_t threads, connections, queue_max;
+    double timeout_s, drain_s, stuck_s;
+    bool half_close_is_gone;
+    int log_level; /* enum log_level */
+    /* [limits] */
+    int64_t body_max_kib, image_pixels_max;
+    double header_timeout_s, body_timeout_s, write_timeout_s, idle_timeout_s;
+    /* [model] */
+    char *bundle;
+    int backend; /* index into "auto|cpu|cuda" */
+    int64_t cpu_threads, rows;
+};
+
+extern const struct conf_row CONFIG_ROWS[];
+
+/* Defaults, then the file (--config FILE, or path if it exists; NULL: no file), then flags. */
+int config_read(int argc, char **argv, const char *path, struct config *ret_config, struct err *e);
+void config_release(struct config *c);
+
+const char *config_backend_name(const struct config *c);
+
+#endif

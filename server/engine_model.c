@@ -1,0 +1,146 @@
+#include "server/engine_model.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "kernels/device.h"
+
+struct engine_model {
+    struct engine engine; /* first: an engine is cast back to this */
+    struct device *device;
+    struct bundle *bundle;
+    struct gen *gen;
+};
+
+static struct gen *gen_of(const struct engine *g)
+{
+    return ((const struct engine_model *)g)->gen;
+}
+
+static int model_tokenize(const struct engine *g, const char *text, size_t n, int32_t *ret_ids,
+                          int *ret_end, struct err *e)
+{
+    const struct engine_model *m = (const struct engine_model *)g;
+    struct tokenizer_result result;
+
+    if (tokenizer_encode(m->bundle->tokenizer, text, n, g->info.context, ret_ids, &result, e))
+        return -1;
+    *ret_end = result.end;
+    return 0;
+}
+
+static int model_embed_text(struct engine *g, const int32_t *ids, int end, float *ret_embed,
+                            struct err *e)
+{
+    return gen_embed_text(gen_of(g), ids, end, ret_embed, e);
+}
+
+static int model_embed_image(struct engine *g, const struct image *img, float *ret_embed,
+                             struct err *e)
+{
+    return gen_embed_image(gen_of(g), img, ret_embed, e);
+}
+
+static int model_rows_free(const struct engine *g)
+{
+    return gen_rows_free(gen_of(g));
+}
+
+static int model_rows_needed(const struct engine *g, const struct gen_settings *s)
+{
+    (void)g;
+    return gen_rows_needed(s);
+}
+
+static int model_admit(struct engine *g, const float *embed, enum gen_source source,
+                       const struct gen_settings *s, int *ret_slot, struct err *e)
+{
+    return gen_admit(gen_of(g), embed, source, s, ret_slot, e);
+}
+
+static int model_step(struct engine *g, struct err *e)
+{
+    return gen_step(gen_of(g), e);
+}
+
+static int model_position(const struct engine *g, int slot)
+{
+    return gen_position(gen_of(g), slot);
+}
+
+static const int32_t *model_tokens(const struct engine *g, int slot)
+{
+    return gen_tokens(gen_of(g), slot);
+}
+
+static void model_drop(struct engine *g, int slot)
+{
+    gen_drop(gen_of(g), slot);
+}
+
+static int model_decode(struct engine *g, const int32_t *tokens, struct image *ret_img,
+                        struct err *e)
+{
+    return gen_decode(gen_of(g), tokens, ret_img, e);
+}
+
+static void model_close(struct engine *g)
+{
+    struct engine_model *m = (struct engine_model *)g;
+
+    gen_free(m->gen);
+    bundle_close(m->bundle);
+    device_close(m->device);
+    mem_free(m);
+}
+
+static const struct engine_calls MODEL_CALLS = {
+    .tokenize = model_tokenize,
+    .embed_text = model_embed_text,
+    .embed_image = model_embed_image,
+    .rows_free = model_rows_free,
+    .rows_needed = model_rows_needed,
+    .admit = model_admit,
+    .step = model_step,
+    .position = model_position,
+    .tokens = model_tokens,
+    .drop = model_drop,
+    .decode = model_decode,
+    .close = model_close,
+};
+
+static void fill_info(struct engine_model *m, int rows)
+{
+    const struct bundle_config *c = &m->bundle->config;
+    struct engine_info *info = &m->engine.info;
+    int grid = vqgan_grid(&c->vqgan);
+
+    snprintf(info->model, sizeof info->model, "%s", c->name);
+    snprintf(info->device, sizeof info->device, "%s", device_describe(m->device));
+    info->embed_dim = c->clip.embed_dim;
+    info->context = c->clip.text.context;
+    info->tokens = grid * grid;
+    info->side = c->vqgan.resolution;
+    info->rows = rows;
+    info->bytes = gen_bytes(m->gen);
+    info->sampling = c->sampling;
+}
+
+int engine_model_open(const struct engine_model_options *o, struct engine **ret_engine,
+                      struct err *e)
+{
+    struct engine_model *m = mem_alloc(1, sizeof *m);
+
+    if (!m)
+        return err_set(e, ERR_NOMEM, "engine: out of memory");
+    m->engine.calls = &MODEL_CALLS;
+    if (device_open(o->backend, o->threads, &m->device, e) ||
+        bundle_open(o->bundle, m->device, &m->bundle, e) ||
+        gen_new(m->bundle, o->rows, &m->gen, e)) {
+        model_close(&m->engine);
+        return -1;
+    }
+    fill_info(m, o->rows);
+    *ret_engine = &m->engine;
+    return 0;
+}

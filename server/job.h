@@ -1,0 +1,83 @@
+/*
+ * A request on its way through the daemon. At every moment a job has one owner, who alone touches
+ * it (but for `cancel`, which any thread may set):
+ *
+ *     PARSED   the HTTP thread that made it, until queue_push
+ *     QUEUED   the queue, until queue_pop
+ *     RUNNING  the scheduler, until job_finish
+ *     DONE     whoever on_done tells: the HTTP thread again, which frees it
+ */
+#ifndef SERVER_JOB_H
+#define SERVER_JOB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/image.h"
+#include "server/engine.h"
+#include "server/request.h"
+
+#define JOB_ID_MAX 64
+
+enum job_state { JOB_PARSED, JOB_QUEUED, JOB_RUNNING, JOB_DONE };
+enum job_cancel { JOB_WANTED, JOB_CLIENT_GONE };
+
+enum picture_stage {
+    PICTURE_WAITING, /* for rows */
+    PICTURE_DRAWING, /* has a slot of the engine */
+    PICTURE_TOKENS,  /* tokens complete, slot given back */
+    PICTURE_READY,   /* pixels and score are there */
+};
+
+struct picture {
+    enum picture_stage stage;
+    int slot; /* while drawing */
+    int64_t started_ns;
+    uint64_t seed;
+    int32_t *tokens; /* owned [info.tokens] */
+    struct image image;
+    float score; /* cosine of prompt and picture */
+};
+
+/* Nanoseconds spent in each stage; pixels includes the score. */
+struct job_times {
+    int64_t queue, encode, decode, pixels, png;
+};
+
+struct job {
+    char id[JOB_ID_MAX];
+    struct gen_request request; /* owned */
+    int32_t *ids;               /* owned [info.context]; of a text prompt */
+    int end;                    /* index of the end id */
+    int64_t arrived_ns, deadline_ns;
+    _Atomic int cancel; /* enum job_cancel */
+
+    enum job_state state;
+    struct job *next; /* in the owner's list */
+    float *embed;     /* owned [embed_dim] of the prompt; valid once `encoded` */
+    bool encoded;
+    int64_t started_ns; /* first picture got its slot; 0: none yet */
+    struct picture *pictures;
+    int n_pictures; /* request.candidates; after job_finish at most request.n */
+    struct job_times times;
+    struct err err; /* ERR_NONE: the pictures are there */
+
+    void (*on_done)(void *arg); /* any thread, exactly once; the job may be freed inside */
+    void *on_done_arg;
+};
+
+/* request: given away, also on failure. The ids are left for the tokenizer to fill. */
+int job_new(const char *id, struct gen_request *request, const struct engine_info *info,
+            int64_t timeout_ns, struct job **ret_job, struct err *e);
+void job_free(struct job *job);
+
+/* Why the job should not go on: CANCELLED, TIMEOUT, or ERR_NONE. */
+enum err_code job_expired(const struct job *job, int64_t now_ns);
+/* err of a job that must not go on, in words. */
+void job_set_expired(struct job *job, enum err_code why, int64_t now_ns);
+/* The scheduler's last touch: sorts and trims the pictures unless err is set, then on_done. */
+void job_finish(struct job *job);
+
+#endif

@@ -1,0 +1,90 @@
+#include "server/listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/num.h"
+
+#define BACKLOG 1024
+#define HOST_MAX 256
+
+struct address {
+    char host[HOST_MAX]; /* empty: every address */
+    const char *port;
+};
+
+/* host is a name, an IPv4 address, an IPv6 address in brackets, or "*". */
+static int split(const char *text, struct address *a, struct err *e)
+{
+    const char *colon = strrchr(text, ':');
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    int64_t port;
+
+    if (!colon || n >= HOST_MAX)
+        return err_set(e, ERR_INVALID, "listen: '%.100s' is not address:port", text);
+    if (n >= 2 && text[0] == '[' && text[n - 1] == ']') {
+        text++;
+        n -= 2;
+    }
+    memcpy(a->host, text, n);
+    a->host[n] = 0;
+    if (strcmp(a->host, "*") == 0)
+        a->host[0] = 0;
+    a->port = colon + 1;
+    return num_parse_int(a->port, "listen: port", 0, 65535, &port, e);
+}
+
+static int bind_one(const struct addrinfo *ai)
+{
+    int on = 1;
+    int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); /* or a restart waits for TIME_WAIT */
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, BACKLOG)) {
+        int why = errno;
+        close(fd);
+        errno = why;
+        return -1;
+    }
+    return fd;
+}
+
+int listen_open(const char *address, int *ret_fd, struct err *e)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+    struct addrinfo *found;
+    struct address a;
+    int code, fd;
+
+    if (split(address, &a, e))
+        return -1;
+    code = getaddrinfo(*a.host ? a.host : NULL, a.port, &hints, &found);
+    if (code)
+        return err_set(e, ERR_INVALID, "listen: %.100s: %s", address, gai_strerror(code));
+    fd = bind_one(found);
+    code = errno;
+    freeaddrinfo(found);
+    if (fd < 0)
+        return err_set(e, ERR_IO, "listen: %.100s: %s", address, strerror(code));
+    *ret_fd = fd;
+    return 0;
+}
+
+void listen_name(int fd, char ret_name[LISTEN_NAME_MAX])
+{
+    struct sockaddr_storage sa;
+    socklen_t n = sizeof sa;
+    char host[64] = "?", port[8] = "?";
+
+    if (getsockname(fd, (struct sockaddr *)&sa, &n) == 0)
+        getnameinfo((struct sockaddr *)&sa, n, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV);
+    snprintf(ret_name, LISTEN_NAME_MAX, strchr(host, ':') ? "http://[%s]:%s" : "http://%s:%s", host,
+             port);
+}

@@ -1,0 +1,50 @@
+/*
+ * Bounded queue between HTTP threads (many, push) and the scheduler (one, pop). The bound counts
+ * pictures that nobody draws yet, wherever their job is: a place is taken by queue_reserve and
+ * given back by queue_release when a picture gets its slot or its job ends.
+ *
+ * Reserve comes first because a connection must be suspended before the scheduler can see its job,
+ * and must not be suspended for a job that is refused: reserve, suspend, push.
+ */
+#ifndef SERVER_QUEUE_H
+#define SERVER_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "server/job.h"
+
+struct queue;
+
+int queue_new(int pictures_max, struct queue **ret_queue, struct err *e);
+/* Jobs still inside are freed. */
+void queue_free(struct queue *q);
+
+/* Takes places for a job's pictures. BUSY: over the limit; UNAVAILABLE: closed. Any thread. */
+int queue_reserve(struct queue *q, int pictures, struct err *e);
+/* Hands a job with reserved places to the queue, which owns it from here. Cannot fail. Any thread.
+ */
+void queue_push(struct queue *q, struct job *job);
+/* Refuses new reservations; jobs that have one still come. Any thread. */
+void queue_close(struct queue *q);
+/* Ends a queue_wait early. Any thread, also with a lock of its own held. */
+void queue_wake(struct queue *q);
+
+/* ---- the scheduler's side ---- */
+
+/* The oldest job, owned by the caller from here; NULL if there is none. */
+struct job *queue_pop(struct queue *q);
+/* The oldest job that is cancelled or late at now_ns, likewise. */
+struct job *queue_pop_expired(struct queue *q, int64_t now_ns);
+void queue_release(struct queue *q, int pictures);
+/* Until there is a job, a wake, or timeout_ms have passed. */
+void queue_wait(struct queue *q, int timeout_ms);
+/* Closed, and no job is inside or on its way. */
+bool queue_drained(struct queue *q);
+
+/* ---- for numbers ---- */
+
+int queue_pictures(struct queue *q); /* places taken */
+
+#endif

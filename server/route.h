@@ -1,0 +1,27 @@
+/*
+ * (method, path) -> handler. Two tables: the work listener's and the admin listener's, which a full
+ * house cannot silence.
+ */
+#ifndef SERVER_ROUTE_H
+#define SERVER_ROUTE_H
+
+#include <stdbool.h>
+
+#include "server/app.h"
+#include "server/http.h"
+
+struct route {
+    const char *method, *path; /* path NULL ends a table; GET answers HEAD too */
+    bool wants_json;           /* a body that is something else gets 415 */
+    void (*run)(struct app *app, struct exchange *x);
+    void (*resume)(struct app *app, struct exchange *x); /* of handlers that suspend */
+};
+
+extern const struct route ROUTES_WORK[];
+extern const struct route ROUTES_ADMIN[];
+
+/* NULL: ret_reply is 404, or 405 with Allow. */
+const struct route *route_find(const struct route *table, const char *method, const char *path,
+                               struct reply *ret_reply);
+
+#endif

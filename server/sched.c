@@ -1,0 +1,458 @@
+#include "server/sched.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "model/rank.h"
+
+#define IDLE_MS 1000 /* an idle scheduler beats this often */
+
+struct sched {
+    struct engine *engine;
+    struct queue *queue;
+    struct stats *stats;
+    float *embed; /* [embed_dim] of a drawn picture */
+
+    struct job *running; /* oldest first */
+    int n_running;
+
+    pthread_t thread;
+    int slots; /* pictures with default settings that fit into the rows */
+    /* written by the device thread, read by any */
+    _Atomic int64_t beat_ns, picture_ns;
+    _Atomic int jobs, rows_used;
+    _Atomic bool faulted, aborted, finished;
+};
+
+int sched_new(struct engine *engine, struct queue *queue, struct stats *stats,
+              struct sched **ret_sched, struct err *e)
+{
+    struct sched *s = mem_alloc(1, sizeof *s);
+    struct gen_settings usual = { .guidance = engine->info.sampling.guidance };
+
+    if (s)
+        s->embed = mem_alloc((size_t)engine->info.embed_dim, sizeof *s->embed);
+    if (!s || !s->embed) {
+        mem_free(s);
+        return err_set(e, ERR_NOMEM, "scheduler: out of memory");
+    }
+    s->engine = engine;
+    s->queue = queue;
+    s->stats = stats;
+    s->slots = engine->info.rows / engine->calls->rows_needed(engine, &usual);
+    atomic_store(&s->beat_ns, clock_ns());
+    *ret_sched = s;
+    return 0;
+}
+
+/* ---- pictures of a job ---- */
+
+static int count(const struct job *job, enum picture_stage stage)
+{
+    int n = 0;
+
+    for (int i = 0; i < job->n_pictures; i++)
+        n += job->pictures[i].stage == stage;
+    return n;
+}
+
+static struct picture *first(const struct job *job, enum picture_stage stage)
+{
+    for (int i = 0; i < job->n_pictures; i++)
+        if (job->pictures[i].stage == stage)
+            return &job->pictures[i];
+    return NULL;
+}
+
+/* ---- the end of a job ---- */
+
+static void give_back(struct sched *s, struct job *job)
+{
+    for (int i = 0; i < job->n_pictures; i++)
+        if (job->pictures[i].stage == PICTURE_DRAWING)
+            s->engine->calls->drop(s->engine, job->pictures[i].slot);
+    queue_release(s->queue, count(job, PICTURE_WAITING));
+}
+
+static void record(struct sched *s, const struct job *job)
+{
+    if (job->err.code == ERR_CANCELLED)
+        stats_add(s->stats, STATS_CLIENT_ABORTS, 1);
+    else if (job->err.code == ERR_TIMEOUT)
+        stats_add(s->stats, STATS_DEADLINES, 1);
+    else if (job->err.code != ERR_NONE)
+        log_error("sched: job %s: %s", job->id, job->err.msg);
+    if (job->err.code != ERR_NONE)
+        return;
+    stats_observe(s->stats, STATS_QUEUE, job->times.queue);
+    stats_observe(s->stats, STATS_ENCODE, job->times.encode);
+    stats_observe(s->stats, STATS_DECODE, job->times.decode);
+    stats_observe(s->stats, STATS_PIXELS, job->times.pixels);
+}
+
+static void publish(struct sched *s)
+{
+    int rows_free = s->engine->calls->rows_free(s->engine);
+
+    atomic_store(&s->jobs, s->n_running);
+    atomic_store(&s->rows_used, s->engine->info.rows - rows_free);
+}
+
+/* Takes the job at *link out of the running ones and lets its waiter have it. */
+static void end_job(struct sched *s, struct job **link)
+{
+    struct job *job = *link;
+
+    *link = job->next;
+    job->next = NULL;
+    s->n_running--;
+    give_back(s, job);
+    record(s, job);
+    publish(s); /* before the waiter hears: who has an answer must see his rows free */
+    job_finish(job);
+}
+
+/* A job that was never started. */
+static void end_queued(struct sched *s, struct job *job)
+{
+    give_back(s, job);
+    record(s, job);
+    job_finish(job);
+}
+
+static void end_failed(struct sched *s)
+{
+    for (struct job **link = &s->running; *link;) {
+        if ((*link)->err.code != ERR_NONE)
+            end_job(s, link);
+        else
+            link = &(*link)->next;
+    }
+}
+
+static void note_fault(struct sched *s, const struct err *e)
+{
+    if (e->code == ERR_DEVICE)
+        atomic_store(&s->faulted, true);
+}
+
+static void fail_all(struct sched *s, enum err_code code, const char *why)
+{
+    struct job *job;
+
+    for (job = s->running; job; job = job->next)
+        if (job->err.code == ERR_NONE)
+            err_set(&job->err, code, "%s", why);
+    end_failed(s);
+    while ((job = queue_pop(s->queue))) {
+        err_set(&job->err, code, "%s", why);
+        end_queued(s, job);
+    }
+}
+
+/* ---- the steps of a turn ---- */
+
+static void end_everything_if_over(struct sched *s)
+{
+    if (atomic_load(&s->faulted))
+        fail_all(s, ERR_UNAVAILABLE, "the device failed; the daemon must be restarted");
+    else if (atomic_load(&s->aborted))
+        fail_all(s, ERR_UNAVAILABLE, "the daemon is shutting down");
+}
+
+static void end_expired(struct sched *s)
+{
+    int64_t now = clock_ns();
+    struct job *job;
+
+    for (job = s->running; job; job = job->next) {
+        enum err_code why = job_expired(job, now);
+        if (why != ERR_NONE)
+            job_set_expired(job, why, now);
+    }
+    end_failed(s);
+    while ((job = queue_pop_expired(s->queue, now))) {
+        job_set_expired(job, job_expired(job, now), now);
+        end_queued(s, job);
+    }
+}
+
+/* More jobs than rows would only take memory. */
+static void start_jobs(struct sched *s)
+{
+    struct job **last = &s->running;
+
+    while (*last)
+        last = &(*last)->next;
+    while (s->n_running < s->engine->info.rows && (*last = queue_pop(s->queue))) {
+        last = &(*last)->next;
+        s->n_running++;
+    }
+}
+
+static int encode(struct sched *s, struct job *job)
+{
+    const struct engine_calls *calls = s->engine->calls;
+    int64_t begin = clock_ns();
+    int failed;
+
+    job->times.queue = begin - job->arrived_ns;
+    failed = job->request.prompt
+                 ? calls->embed_text(s->engine, job->ids, job->end, job->embed, &job->err)
+                 : calls->embed_image(s->engine, &job->request.image, job->embed, &job->err);
+    job->times.encode = clock_ns() - begin;
+    job->encoded = true;
+    return failed;
+}
+
+static int admit(struct sched *s, struct job *job, struct picture *p)
+{
+    struct gen_settings settings = request_settings(&job->request, (int)(p - job->pictures));
+    enum gen_source source = job->request.prompt ? GEN_TEXT : GEN_IMAGE;
+
+    if (!job->encoded && encode(s, job))
+        return -1;
+    if (s->engine->calls->admit(s->engine, job->embed, source, &settings, &p->slot, &job->err))
+        return -1;
+    p->stage = PICTURE_DRAWING;
+    p->started_ns = clock_ns();
+    if (!job->started_ns)
+        job->started_ns = p->started_ns;
+    queue_release(s->queue, 1);
+    return 0;
+}
+
+/* The job with a waiting picture that has the fewest slots; the oldest of equals. */
+static struct job *neediest(const struct sched *s)
+{
+    struct job *best = NULL;
+    int best_n = 0;
+
+    for (struct job *job = s->running; job; job = job->next) {
+        int n = count(job, PICTURE_DRAWING);
+        if (job->err.code == ERR_NONE && first(job, PICTURE_WAITING) && (!best || n < best_n)) {
+            best = job;
+            best_n = n;
+        }
+    }
+    return best;
+}
+
+static bool fits(const struct sched *s, const struct job *job)
+{
+    struct gen_settings settings = request_settings(&job->request, 0);
+    const struct engine_calls *calls = s->engine->calls;
+
+    return calls->rows_free(s->engine) >= calls->rows_needed(s->engine, &settings);
+}
+
+/* Stops at the first job that does not fit, or pairs of rows would starve behind single ones. */
+static void admit_pictures(struct sched *s)
+{
+    struct job *job;
+
+    while ((job = neediest(s)) && fits(s, job))
+        if (admit(s, job, first(job, PICTURE_WAITING)))
+            note_fault(s, &job->err);
+    end_failed(s);
+}
+
+/* A failed step fails every job that took part in it, and nobody else. */
+static void fail_drawing(struct sched *s, const struct err *e)
+{
+    for (struct job *job = s->running; job; job = job->next)
+        if (first(job, PICTURE_DRAWING))
+            job->err = *e;
+    note_fault(s, e);
+    end_failed(s);
+}
+
+static int n_drawing(const struct sched *s)
+{
+    int n = 0;
+
+    for (struct job *job = s->running; job; job = job->next)
+        n += count(job, PICTURE_DRAWING);
+    return n;
+}
+
+static void step(struct sched *s)
+{
+    int n = n_drawing(s);
+    struct err e;
+
+    if (n == 0)
+        return;
+    if (s->engine->calls->step(s->engine, &e)) {
+        fail_drawing(s, &e);
+        return;
+    }
+    stats_add(s->stats, STATS_STEPS, 1);
+    stats_add(s->stats, STATS_TOKENS, n);
+}
+
+/* Copies the tokens and gives the rows back at once: pixels need none. */
+static void take_tokens(struct sched *s, struct picture *p)
+{
+    const struct engine_calls *calls = s->engine->calls;
+    int n = s->engine->info.tokens;
+
+    if (p->stage != PICTURE_DRAWING || calls->position(s->engine, p->slot) < n)
+        return;
+    memcpy(p->tokens, calls->tokens(s->engine, p->slot), (size_t)n * sizeof *p->tokens);
+    calls->drop(s->engine, p->slot);
+    p->stage = PICTURE_TOKENS;
+}
+
+static void collect_tokens(struct sched *s)
+{
+    for (struct job *job = s->running; job; job = job->next) {
+        for (int i = 0; i < job->n_pictures; i++)
+            take_tokens(s, &job->pictures[i]);
+        if (!job->times.decode && !first(job, PICTURE_WAITING) && !first(job, PICTURE_DRAWING))
+            job->times.decode = clock_ns() - job->started_ns;
+    }
+}
+
+static int draw_and_score(struct sched *s, struct job *job, struct picture *p)
+{
+    const struct engine_calls *calls = s->engine->calls;
+    int64_t begin = clock_ns();
+
+    if (calls->decode(s->engine, p->tokens, &p->image, &job->err) ||
+        calls->embed_image(s->engine, &p->image, s->embed, &job->err))
+        return -1;
+    p->score = rank_cosine(job->embed, s->embed, s->engine->info.embed_dim);
+    p->stage = PICTURE_READY;
+    job->times.pixels += clock_ns() - begin;
+    return 0;
+}
+
+/* A moving mean over about eight pictures. */
+static void note_picture(struct sched *s, const struct picture *p)
+{
+    int64_t took = clock_ns() - p->started_ns, mean = atomic_load(&s->picture_ns);
+
+    atomic_store(&s->picture_ns, mean ? mean + (took - mean) / 8 : took);
+    stats_add(s->stats, STATS_PICTURES, 1);
+}
+
+static void draw_one_picture(struct sched *s)
+{
+    struct job *job = s->running;
+    struct picture *p = NULL;
+
+    while (job && !(p = first(job, PICTURE_TOKENS)))
+        job = job->next;
+    if (!p)
+        return;
+    if (draw_and_score(s, job, p)) {
+        note_fault(s, &job->err);
+        end_failed(s);
+        return;
+    }
+    note_picture(s, p);
+}
+
+static void end_complete(struct sched *s)
+{
+    for (struct job **link = &s->running; *link;) {
+        if (count(*link, PICTURE_READY) == (*link)->n_pictures)
+            end_job(s, link);
+        else
+            link = &(*link)->next;
+    }
+}
+
+bool sched_turn(struct sched *s)
+{
+    atomic_store(&s->beat_ns, clock_ns());
+    end_everything_if_over(s);
+    end_expired(s);
+    start_jobs(s);
+    admit_pictures(s);
+    step(s);
+    collect_tokens(s);
+    draw_one_picture(s);
+    end_complete(s);
+    publish(s);
+    return s->n_running > 0;
+}
+
+/* ---- the thread ---- */
+
+static void *sched_loop(void *arg)
+{
+    struct sched *s = arg;
+
+    while (sched_turn(s) || !queue_drained(s->queue))
+        if (s->n_running == 0)
+            queue_wait(s->queue, IDLE_MS);
+    atomic_store(&s->finished, true);
+    return NULL;
+}
+
+int sched_start(struct sched *s, struct err *e)
+{
+    int code = pthread_create(&s->thread, NULL, sched_loop, s);
+
+    if (code)
+        return err_set(e, ERR_IO, "device thread: %s", strerror(code));
+    return 0;
+}
+
+void sched_join(struct sched *s)
+{
+    pthread_join(s->thread, NULL);
+}
+
+void sched_free(struct sched *s)
+{
+    if (!s)
+        return;
+    fail_all(s, ERR_UNAVAILABLE, "the daemon is shutting down");
+    mem_free(s->embed);
+    mem_free(s);
+}
+
+void sched_abort(struct sched *s)
+{
+    atomic_store(&s->aborted, true);
+    queue_wake(s->queue);
+}
+
+bool sched_finished(const struct sched *s)
+{
+    return atomic_load(&s->finished);
+}
+
+int64_t sched_beat_ns(const struct sched *s)
+{
+    return atomic_load(&s->beat_ns);
+}
+
+bool sched_faulted(const struct sched *s)
+{
+    return atomic_load(&s->faulted);
+}
+
+int sched_jobs(const struct sched *s)
+{
+    return atomic_load(&s->jobs);
+}
+
+int sched_rows_used(const struct sched *s)
+{
+    return atomic_load(&s->rows_used);
+}
+
+int sched_wait_s(const struct sched *s, int pictures)
+{
+    int64_t ns = atomic_load(&s->picture_ns) * pictures / (s->slots ? s->slots : 1);
+
+    return 1 + (int)(ns / 1000000000);
+}

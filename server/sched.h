@@ -1,0 +1,50 @@
+/*
+ * The scheduler: the one thread that uses the engine. A turn ends jobs that nobody wants any more,
+ * takes new ones, gives free rows to pictures (the job that has fewest first), steps all live
+ * slots, and turns the tokens of at most one picture into pixels, so that a long decode never
+ * keeps new requests from their first step for longer than one picture.
+ *
+ * No lock is held while the device works.
+ */
+#ifndef SERVER_SCHED_H
+#define SERVER_SCHED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "server/engine.h"
+#include "server/queue.h"
+#include "server/stats.h"
+
+struct sched;
+
+/* All three are borrowed and must outlive the scheduler. */
+int sched_new(struct engine *engine, struct queue *queue, struct stats *stats,
+              struct sched **ret_sched, struct err *e);
+/* After sched_join, or without a thread. Jobs still running are failed as UNAVAILABLE. */
+void sched_free(struct sched *s);
+
+/* One turn in the calling thread; false when no job is running. Tests call it by hand. */
+bool sched_turn(struct sched *s);
+
+/* Starts the device thread: turns until the queue is closed and every job has ended. */
+int sched_start(struct sched *s, struct err *e);
+void sched_join(struct sched *s);
+
+/* ---- any thread ---- */
+
+/* Fails every job with UNAVAILABLE from the next turn on. */
+void sched_abort(struct sched *s);
+/* The thread has ended all jobs and left. */
+bool sched_finished(const struct sched *s);
+/* When the last turn began. */
+int64_t sched_beat_ns(const struct sched *s);
+/* The device failed; nothing will work until the process is started again. */
+bool sched_faulted(const struct sched *s);
+int sched_jobs(const struct sched *s);
+int sched_rows_used(const struct sched *s);
+/* Seconds until so many waiting pictures have their slots, by measured service time; 1 at least. */
+int sched_wait_s(const struct sched *s, int pictures);
+
+#endif

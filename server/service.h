@@ -1,0 +1,32 @@
+/*
+ * The process as a service manager sees it: signals taken by one thread, and systemd's notification
+ * protocol (a datagram to $NOTIFY_SOCKET; nothing is sent when that is not set).
+ */
+#ifndef SERVER_SERVICE_H
+#define SERVER_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct service {
+    int fd;              /* connected to $NOTIFY_SOCKET; -1: nobody listens */
+    int64_t watchdog_ns; /* how often to ping at least; 0: no watchdog */
+    int64_t pinged_ns;
+};
+
+/* Blocks the signals in this thread and all that it starts: call it before the first. */
+int service_open(struct service *s, struct err *e);
+void service_close(struct service *s);
+
+/* True when SIGTERM, SIGINT or SIGHUP has come within timeout_ms. */
+bool service_asked_to_stop(struct service *s, int timeout_ms);
+
+void service_status(struct service *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void service_ready(struct service *s);
+void service_stopping(struct service *s);
+/* A sign of life for the watchdog, sent when one is due. */
+void service_ping(struct service *s);
+
+#endif
