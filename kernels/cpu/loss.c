@@ -6,7 +6,7 @@
 
 #include "kernels/cpu/check.h"
 #include "kernels/cpu/map.h"
-#include "kernels/cpu/vmath.h"
+#include "kernels/cpu/row.h"
 
 #define LOSS_PARTS 64
 
@@ -26,29 +26,10 @@ static float scalar(ctensor *t)
 
 /* ---- cross entropy ---- */
 
-#define LOSS_LANES 16 /* maxima side by side, so that the search is done by vectors */
-
-static float largest(const float *x, int64_t n)
-{
-    float lane[LOSS_LANES], top = -INFINITY;
-    int64_t whole = n - n % LOSS_LANES;
-
-    for (int l = 0; l < LOSS_LANES; l++)
-        lane[l] = -INFINITY;
-    for (int64_t j = 0; j < whole; j += LOSS_LANES)
-        for (int l = 0; l < LOSS_LANES; l++)
-            lane[l] = x[j + l] > lane[l] ? x[j + l] : lane[l];
-    for (int l = 0; l < LOSS_LANES; l++)
-        top = lane[l] > top ? lane[l] : top;
-    for (int64_t j = whole; j < n; j++)
-        top = x[j] > top ? x[j] : top;
-    return top;
-}
-
 /* log(sum(exp(x))) */
 static float log_sum_exp(const float *x, int64_t n)
 {
-    float top = largest(x, n);
+    float top = row_max(x, n);
     double sum = 0;
 
 #pragma omp simd reduction(+ : sum)
