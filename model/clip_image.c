@@ -40,5 +40,5 @@ struct tensor *clip_image(struct pass *p, const struct clip *m, const struct ten
         x = nn_block(p, &m->image_blocks[i], x, c->image.heads, false, mlp, 0, NULL, i);
     x = op_reshape(p, op_slice(p, x, 1, 0, 1), 2, (int64_t[]){ -1, c->image.width }); /* [B, W] */
     x = nn_layernorm(p, &m->ln_post, x, EPS);
-    return op_matmul(p, x, false, m->image_proj, false, 1.0f); /* [B, E] */
+    return nn_project(p, m->image_proj, x); /* [B, E] */
 }

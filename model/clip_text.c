@@ -25,5 +25,5 @@ struct tensor *clip_text(struct pass *p, const struct clip *m, const struct tens
         x = nn_block(p, &m->text_blocks[i], x, c->text.heads, true, mlp, 0, NULL, i);
     x = pick_rows(p, x, c->text.width, end_rows); /* [B, W] */
     x = nn_layernorm(p, &m->ln_final, x, EPS);    /* of the picked rows alone: the same numbers */
-    return op_matmul(p, x, false, m->text_proj, false, 1.0f); /* [B, E] */
+    return nn_project(p, m->text_proj, x);        /* [B, E] */
 }

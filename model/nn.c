@@ -69,6 +69,11 @@ struct tensor *nn_linear(struct pass *p, const struct nn_linear *m, const struct
     return op_linear(p, x, m->w, m->b);
 }
 
+struct tensor *nn_project(struct pass *p, const struct tensor *w, const struct tensor *x)
+{
+    return op_linear(p, x, op_permute(p, w, (int[]){ 1, 0 }), NULL);
+}
+
 struct tensor *nn_layernorm(struct pass *p, const struct nn_norm *m, const struct tensor *x,
                             float eps)
 {

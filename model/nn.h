@@ -60,6 +60,9 @@ void nn_block_init(struct nn_block *m, struct param_list *l, int width,
                    const char *prefix);
 
 struct tensor *nn_linear(struct pass *p, const struct nn_linear *m, const struct tensor *x);
+/* x [B, I], w [I, O] -> x w: projections that are stored transposed. A row's bytes do not depend on
+ * its company (op_linear), which op_matmul does not promise. */
+struct tensor *nn_project(struct pass *p, const struct tensor *w, const struct tensor *x);
 struct tensor *nn_layernorm(struct pass *p, const struct nn_norm *m, const struct tensor *x,
                             float eps);
 /* Square kernels, zero padding that keeps the side at stride 1 (kernels of odd side). */
