@@ -194,45 +194,75 @@ static void backward_from(struct pass *p, size_t from, const struct tensor *loss
     tape_backward(p, from, tape_mark(p->tape));
 }
 
+/* What a step of the generator makes, and where its own records end on the tape. */
+struct generator {
+    struct tensor *x, *recon, *features, *quant, *l1;
+    size_t end;
+};
+
+static struct generator run_generator(struct tiny_vqgan *t)
+{
+    struct pass *p = pass_in(t, true, true);
+    struct tensor *ids, *rows, *z, *z_q;
+    struct generator r;
+
+    r.x = golden_input(&t->g, "in.x", GOLDEN_CHANNELS_FIRST);
+    z = vqgan_encode(p, t->net, r.x);
+    z_q = vqgan_quantize(p, t->net, z, &ids, &rows);
+    r.quant = vqgan_quantizer_loss(p, t->net, z, rows, 0.2f);
+    r.features = vqgan_decode_features(p, t->net, z_q);
+    r.recon = vqgan_decode_last(p, t->net, r.features);
+    r.end = tape_mark(t->g.tape);
+    r.l1 = op_l1(p, r.x, r.recon);
+    golden_finish(&t->g);
+    return r;
+}
+
+/* The adversarial loss of `copy`, run back to it. The discriminator only passes the gradient on. */
+static struct tensor *adversarial_loss(struct tiny_vqgan *t, struct tensor *copy)
+{
+    struct pass *p = &t->g.pass;
+    size_t from = tape_mark(t->g.tape);
+
+    param_list_want_grads(&t->disc_params, false);
+    copy->wants_grad = true;
+    struct tensor *loss = generator_loss(p, disc_forward(p, &t->disc, copy));
+    backward_from(p, from, loss);
+    golden_finish(&t->g);
+    return loss;
+}
+
+static float adaptive_weight(struct tiny_vqgan *t, const struct generator *r,
+                             const struct tensor *copy)
+{
+    double rec = last_conv_norm(t, r->features, tape_grad(&t->g.pass, r->recon));
+    double gan = last_conv_norm(t, r->features, tape_grad(&t->g.pass, copy));
+    double weight = fmin(rec / (gan + 1e-4), 1e4);
+
+    golden_check_number(&t->g, "out.gan.grad_norm_rec", rec);
+    golden_check_number(&t->g, "out.gan.grad_norm_disc", gan);
+    golden_check_number(&t->g, "out.gan.weight", weight);
+    return (float)weight;
+}
+
 static void adaptive_weight_matches(void **state)
 {
     (void)state;
     struct tiny_vqgan t;
-    struct tensor *ids, *rows, *copy;
 
     tiny_vqgan_open(&t, HFAILAB_EPS);
-    struct pass *p = pass_in(&t, true, true);
-    struct tensor *x = golden_input(&t.g, "in.x", GOLDEN_CHANNELS_FIRST);
-    struct tensor *z = vqgan_encode(p, t.net, x);
-    struct tensor *z_q = vqgan_quantize(p, t.net, z, &ids, &rows);
-    struct tensor *quant = vqgan_quantizer_loss(p, t.net, z, rows, 0.2f);
-    struct tensor *features = vqgan_decode_features(p, t.net, z_q);
-    struct tensor *recon = vqgan_decode_last(p, t.net, features);
-    size_t end = tape_mark(t.g.tape);
-
-    struct tensor *l1 = op_l1(p, x, recon);
-    backward_from(p, end, l1); /* leaves d l1 / d recon */
-    copy = op_detach(p, recon);
-    golden_finish(&t.g);
-    copy->wants_grad = true;
-    param_list_want_grads(&t.disc_params, false);
-    size_t disc_start = tape_mark(t.g.tape);
-    struct tensor *loss_g = generator_loss(p, disc_forward(p, &t.disc, copy));
-    backward_from(p, disc_start, loss_g);
-
-    double rec = last_conv_norm(&t, features, tape_grad(p, recon));
-    double gan = last_conv_norm(&t, features, tape_grad(p, copy));
-    float weight = (float)fmin(rec / (gan + 1e-4), 1e4);
-    golden_check_number(&t.g, "out.gan.grad_norm_rec", rec);
-    golden_check_number(&t.g, "out.gan.grad_norm_disc", gan);
-    golden_check_number(&t.g, "out.gan.weight", (double)weight);
-    struct tensor *total =
-        op_add(p, op_add(p, l1, quant), op_scale(p, loss_g, DISC_WEIGHT * weight));
+    struct generator r = run_generator(&t);
+    struct pass *p = &t.g.pass;
+    backward_from(p, r.end, r.l1); /* as far as recon */
+    struct tensor *copy = op_detach(p, r.recon);
+    struct tensor *loss_g = adversarial_loss(&t, copy);
+    float scale = DISC_WEIGHT * adaptive_weight(&t, &r, copy);
+    struct tensor *total = op_add(p, op_add(p, r.l1, r.quant), op_scale(p, loss_g, scale));
     golden_check_scalar(&t.g, "out.gan.loss_total", total);
 
-    tape_add_grad(p, recon, tape_grad(p, copy), DISC_WEIGHT * weight);
-    tape_seed(p, quant, 1);
-    tape_backward(p, 0, end);
+    tape_add_grad(p, r.recon, tape_grad(p, copy), scale);
+    tape_seed(p, r.quant, 1);
+    tape_backward(p, 0, r.end); /* the generator, once, for all three losses */
     golden_finish(&t.g);
     assert_int_equal(golden_check_grads(&t.g, &t.params, "gan_grad"), 15);
     tiny_vqgan_close(&t);

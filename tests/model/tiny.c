@@ -179,6 +179,86 @@ void tiny_gpt_greedy(struct tiny_gpt *t, const float *cond, int64_t batch, int32
     kv_release(&kv);
 }
 
+/* ---- decoding ---- */
+
+void tiny_decoder_open(struct tiny_decoder *d)
+{
+    struct err e = { 0 };
+    int64_t n;
+
+    tiny_gpt_open(&d->t);
+    const struct gpt_config *c = &d->t.net.config;
+    d->cond = golden_floats(&d->t.g, "in.cond", NULL);
+    d->tokens = golden_ints(&d->t.g, "in.tokens", &n);
+    assert_int_equal(n, TINY_SLOTS * c->tokens);
+    golden_ok(kv_init(&d->kv, d->t.g.dev, c->layers, TINY_SLOTS, c->tokens, c->width, &e), &e);
+}
+
+void tiny_decoder_close(struct tiny_decoder *d)
+{
+    kv_release(&d->kv);
+    mem_free(d->cond);
+    mem_free(d->tokens);
+    tiny_gpt_close(&d->t);
+}
+
+void tiny_decoder_restart(struct tiny_decoder *d)
+{
+    struct err e = { 0 };
+
+    golden_ok(device_zero(d->t.g.dev, &d->kv.keys, &e), &e);
+    golden_ok(device_zero(d->t.g.dev, &d->kv.values, &e), &e);
+}
+
+static void place_rows(struct tiny_decoder *d, const struct tiny_row *row, int64_t rows)
+{
+    int32_t slot[TINY_SLOTS], pos[TINY_SLOTS];
+
+    for (int64_t r = 0; r < rows; r++) {
+        slot[r] = row[r].slot;
+        pos[r] = row[r].pos;
+    }
+    d->kv.slot = pass_upload(&d->t.g.pass, DTYPE_I32, 1, &rows, slot);
+    d->kv.pos = pass_upload(&d->t.g.pass, DTYPE_I32, 1, &rows, pos);
+}
+
+static struct tensor *conditions_of(struct tiny_decoder *d, const struct tiny_row *row,
+                                    int64_t rows)
+{
+    float cond[TINY_SLOTS * 64];
+    int E = d->t.net.config.cond_dim;
+
+    assert_true(E <= 64);
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(cond + r * E, d->cond + row[r].slot * E, (size_t)E * sizeof *cond);
+    return pass_upload(&d->t.g.pass, DTYPE_F32, 2, (int64_t[]){ rows, E }, cond);
+}
+
+/* Position i >= 1 brings token i - 1. */
+static struct tensor *tokens_of(struct tiny_decoder *d, const struct tiny_row *row, int64_t rows,
+                                int64_t n, int after)
+{
+    int32_t ids[TINY_SLOTS * 64];
+    int T = d->t.net.config.tokens;
+
+    assert_true(T <= 64);
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(ids + r * n, d->tokens + row[r].slot * T + row[r].pos + after - 1,
+               (size_t)n * sizeof *ids);
+    return pass_upload(&d->t.g.pass, DTYPE_I32, 2, (int64_t[]){ rows, n }, ids);
+}
+
+float *tiny_decoder_step(struct tiny_decoder *d, const struct tiny_row *row, int rows, int n)
+{
+    struct pass *p = golden_pass(&d->t.g, false);
+    int start = row[0].pos == 0; /* the condition takes position 0 */
+
+    place_rows(d, row, rows);
+    struct tensor *cond = start ? conditions_of(d, row, rows) : NULL;
+    struct tensor *tokens = n > start ? tokens_of(d, row, rows, n - start, start) : NULL;
+    return golden_download(&d->t.g, gpt_forward(p, &d->t.net, cond, tokens, &d->kv));
+}
+
 /* ---- VQGAN ---- */
 
 void tiny_vqgan_open(struct tiny_vqgan *t, float norm_eps)
