@@ -120,19 +120,39 @@ static uint8_t to_pixel(int32_t sum)
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-/* channels is a constant at each call, so the compiler unrolls */
-static inline void resample_row(const struct axis *a, const uint8_t *from, uint8_t *to,
-                                int channels)
+static void resample_row_rgb(const struct axis *a, const uint8_t *from, uint8_t *to)
 {
-    for (int x = 0; x < a->n_out; x++, to += channels) {
+    for (int x = 0; x < a->n_out; x++, to += 3) {
         const int32_t *w = a->weights + (size_t)x * (size_t)a->n_max;
-        const uint8_t *in = from + (size_t)a->first[x] * (size_t)channels;
-        int32_t sum[4] = { WEIGHT_HALF, WEIGHT_HALF, WEIGHT_HALF, WEIGHT_HALF };
-        for (int k = 0; k < a->n[x]; k++, in += channels)
-            for (int c = 0; c < channels; c++)
-                sum[c] += in[c] * w[k];
-        for (int c = 0; c < channels; c++)
-            to[c] = to_pixel(sum[c]);
+        const uint8_t *in = from + (size_t)a->first[x] * 3;
+        int32_t red = WEIGHT_HALF, green = WEIGHT_HALF, blue = WEIGHT_HALF;
+        for (int k = 0; k < a->n[x]; k++, in += 3) {
+            red += in[0] * w[k];
+            green += in[1] * w[k];
+            blue += in[2] * w[k];
+        }
+        to[0] = to_pixel(red);
+        to[1] = to_pixel(green);
+        to[2] = to_pixel(blue);
+    }
+}
+
+static void resample_row_rgba(const struct axis *a, const uint8_t *from, uint8_t *to)
+{
+    for (int x = 0; x < a->n_out; x++, to += 4) {
+        const int32_t *w = a->weights + (size_t)x * (size_t)a->n_max;
+        const uint8_t *in = from + (size_t)a->first[x] * 4;
+        int32_t red = WEIGHT_HALF, green = WEIGHT_HALF, blue = WEIGHT_HALF, alpha = WEIGHT_HALF;
+        for (int k = 0; k < a->n[x]; k++, in += 4) {
+            red += in[0] * w[k];
+            green += in[1] * w[k];
+            blue += in[2] * w[k];
+            alpha += in[3] * w[k];
+        }
+        to[0] = to_pixel(red);
+        to[1] = to_pixel(green);
+        to[2] = to_pixel(blue);
+        to[3] = to_pixel(alpha);
     }
 }
 
@@ -140,9 +160,9 @@ static void resample_columns(const struct axis *a, const struct image *src, stru
 {
     for (int y = 0; y < src->h; y++)
         if (src->channels == 3)
-            resample_row(a, image_row(src, y), image_row(dst, y), 3);
+            resample_row_rgb(a, image_row(src, y), image_row(dst, y));
         else
-            resample_row(a, image_row(src, y), image_row(dst, y), 4);
+            resample_row_rgba(a, image_row(src, y), image_row(dst, y));
 }
 
 /* sums: one number a byte of a row, so that memory is walked along rows. */

@@ -16,7 +16,7 @@ cat >"$tree/kernels/cpu/conv.c" <<'END'
 END
 cat >"$tree/model/gpt.c" <<'END'
 #include "base/err.h"
-#include "kernels/backend.h"
+#include "base/conf_row.h"
 /* malloc(1) in a comment that
  * goes on: free(p) */
 const char *s = "malloc(2)"; int c = '"'; /* and more */ void *p = malloc (3);
@@ -38,7 +38,7 @@ cat >"$tree/expected" <<'END'
 kernels/cpu/conv.c:2: kernels may not include model/gpt.h; it may use: base kernels
 kernels/cpu/conv.c:3: "conv.h" does not start at the root of the tree
 kernels/cpu/conv.c:6: <cblas.h> lives in kernels/cpu/gemm.c
-model/gpt.c:2: kernels/backend.h is private to kernels tests
+model/gpt.c:2: base/conf_row.h is private to base
 model/gpt.c:5: malloc is banned: use mem_alloc
 model/gpt.c:7: <tensorflow/c_api.h> is an outside library without a file of its own; see tools/check-src
 model/gpt.c:8: log_info is banned: return an error
