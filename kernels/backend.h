@@ -123,8 +123,8 @@ struct backend {
                struct err *e);
     int (*act_bwd)(void *ctx, enum backend_act act, float slope, ctensor *x, ctensor *dy,
                    struct tensor *dx, struct err *e);
-    /* y = x * keep / (1 - rate), keep from rng_uniform_at(seed, stream, element) >= rate; its own
-     * adjoint, adding when `add` */
+    /* y = x * keep / (1 - rate), keep from rng_uniform_of(word i % 4 of block i / 4 of the stream)
+     * >= rate for element i; its own adjoint, adding when `add` */
     int (*dropout)(void *ctx, ctensor *x, float rate, uint64_t seed, uint64_t stream, bool add,
                    struct tensor *y, struct err *e);
     int (*add_noise)(void *ctx, ctensor *x, float sigma, uint64_t seed, uint64_t stream,

@@ -233,5 +233,13 @@ REF_MAP(leaky_relu, x > 0 ? x : f[0] * x)
 REF_MAP(scale, f[0] * x)
 REF_MAP(scale_exp, x *exp(in[1].v[0]))
 REF_MAP(add, x + in[1].v[i % array_count(&in[1])])
-REF_MAP(dropout, rng_uniform_at(CASE_SEED, 0, (uint64_t)i) >= (float)f[0] ? x / (1 - f[0]) : 0)
+
+static float dropout_draw(uint64_t i)
+{
+    uint32_t words[4];
+    rng_block(CASE_SEED, 0, i / 4, words);
+    return rng_uniform_of(words[i % 4]);
+}
+
+REF_MAP(dropout, dropout_draw((uint64_t)i) >= (float)f[0] ? x / (1 - f[0]) : 0)
 REF_MAP(add_noise, x + f[0] * rng_normal_at(CASE_SEED, 0, (uint64_t)i))
