@@ -16,6 +16,7 @@
 #include "model/weights.h"
 
 #define BUNDLE_NAME_MAX 64
+#define BUNDLE_LICENCE_MAX 256
 
 struct bundle_sampling {
     float temperature, top_p, guidance; /* defaults of a request */
@@ -25,8 +26,8 @@ struct bundle_sampling {
 /* What config.json says. */
 struct bundle_config {
     char name[BUNDLE_NAME_MAX]; /* "emoji-64": letters, digits, . _ - */
-    char licence[256];
-    char vocab_file[64]; /* in the bundle's directory */
+    char licence[BUNDLE_LICENCE_MAX];
+    char vocab_file[BUNDLE_NAME_MAX]; /* in the bundle's directory */
     struct clip_config clip;
     struct vqgan_config vqgan;
     struct gpt_config gpt;

@@ -1,0 +1,170 @@
+#include "model/bundle.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "model/bundle_config.h"
+
+#define BYTE_TOKENS_AND_ENDS (512 + 2) /* of a vocabulary; the rest are merges */
+
+/* ---- the networks ---- */
+
+static const char *const PREFIXES[] = { "clip.", "vqgan.", "gpt.", "condition." };
+enum { N_NETWORKS = 4 };
+
+/* In the order of PREFIXES. */
+static void lists_of(struct bundle *b, struct param_list *ret_lists[N_NETWORKS])
+{
+    ret_lists[0] = &b->clip_params;
+    ret_lists[1] = &b->vqgan_params;
+    ret_lists[2] = &b->gpt_params;
+    ret_lists[3] = &b->condition_params;
+}
+
+static int name_params(struct bundle *b, struct err *e)
+{
+    const struct bundle_config *c = &b->config;
+
+    condition_init(&b->condition, c->centred, c->clip.embed_dim, &b->condition_params);
+    if (clip_init(&b->clip, &c->clip, &b->clip_params, e) ||
+        vqgan_new(&c->vqgan, &b->vqgan_params, &b->vqgan, e) ||
+        gpt_init(&b->gpt, &c->gpt, &b->gpt_params, e))
+        return -1;
+    return param_list_check(&b->condition_params, e);
+}
+
+static int alloc_params(struct bundle *b, struct err *e)
+{
+    struct param_list *lists[N_NETWORKS];
+
+    lists_of(b, lists);
+    for (int i = 0; i < N_NETWORKS; i++)
+        if (param_list_alloc(lists[i], b->dev, false, e))
+            return err_prefix(e, "%s ", PREFIXES[i]);
+    return 0;
+}
+
+static int build(struct bundle *b, struct err *e)
+{
+    return bundle_config_check(&b->config, e) || name_params(b, e) || alloc_params(b, e) ? -1 : 0;
+}
+
+int bundle_new(const struct bundle_config *c, struct device *dev, struct bundle **ret_bundle,
+               struct err *e)
+{
+    struct bundle *b = mem_alloc(1, sizeof *b);
+    struct param_list *lists[N_NETWORKS];
+
+    if (!b)
+        return err_set(e, ERR_NOMEM, "no memory for a bundle");
+    b->config = *c;
+    b->dev = dev;
+    lists_of(b, lists);
+    for (int i = 0; i < N_NETWORKS; i++)
+        param_list_init(lists[i]);
+    if (build(b, e)) {
+        bundle_close(b);
+        return -1;
+    }
+    *ret_bundle = b;
+    return 0;
+}
+
+void bundle_close(struct bundle *b)
+{
+    struct param_list *lists[N_NETWORKS];
+
+    if (!b)
+        return;
+    tokenizer_close(b->tokenizer);
+    clip_release(&b->clip);
+    vqgan_free(b->vqgan);
+    gpt_release(&b->gpt);
+    lists_of(b, lists);
+    for (int i = 0; i < N_NETWORKS; i++)
+        param_list_release(lists[i]);
+    mem_free(b);
+}
+
+/* ---- opening ---- */
+
+/* Every tensor of the file must belong to a network; weights_load_params looks under one prefix. */
+static int check_prefixes(const struct weights *w, struct err *e)
+{
+    for (int i = 0; i < weights_n(w); i++) {
+        const char *name = weights_at(w, i)->name;
+        int k = 0;
+        while (k < N_NETWORKS && strncmp(name, PREFIXES[k], strlen(PREFIXES[k])))
+            k++;
+        if (k == N_NETWORKS)
+            return err_set(e, ERR_FORMAT, "tensor %.96s belongs to no network of a bundle", name);
+    }
+    return 0;
+}
+
+static int load_networks(struct bundle *b, const struct weights *w, struct err *e)
+{
+    struct param_list *lists[N_NETWORKS];
+
+    if (check_prefixes(w, e))
+        return -1;
+    lists_of(b, lists);
+    for (int i = 0; i < N_NETWORKS; i++)
+        if (weights_load_params(w, PREFIXES[i], lists[i], NULL, e))
+            return -1;
+    return 0;
+}
+
+static int load_weights(struct bundle *b, const char *path, struct err *e)
+{
+    struct weights *w;
+    int rc;
+
+    if (weights_open(path, &w, e))
+        return -1;
+    rc = load_networks(b, w, e) ? err_prefix(e, "%s: ", path) : 0;
+    weights_close(w);
+    return rc;
+}
+
+static int load_tokenizer(struct bundle *b, const char *path, struct err *e)
+{
+    int vocab = b->config.clip.text.vocab;
+
+    if (vocab < BYTE_TOKENS_AND_ENDS)
+        return err_set(e, ERR_INVALID, "clip.text.vocab: %d, a vocabulary has at least %d", vocab,
+                       BYTE_TOKENS_AND_ENDS);
+    if (tokenizer_open(path, vocab - BYTE_TOKENS_AND_ENDS, &b->tokenizer, e))
+        return -1;
+    if (tokenizer_vocab(b->tokenizer) != vocab)
+        return err_set(e, ERR_FORMAT, "%s: %d entries, clip.text.vocab is %d", path,
+                       tokenizer_vocab(b->tokenizer), vocab);
+    return 0;
+}
+
+static int load_file(const char *dir, const char *name, struct bundle *b,
+                     int (*load)(struct bundle *b, const char *path, struct err *e), struct err *e)
+{
+    char *path = file_join(dir, name);
+    int rc = path ? load(b, path, e) : err_set(e, ERR_NOMEM, "no memory for a path");
+
+    mem_free(path);
+    return rc;
+}
+
+int bundle_open(const char *dir, struct device *dev, struct bundle **ret_bundle, struct err *e)
+{
+    struct bundle_config c;
+    struct bundle *b;
+
+    if (bundle_config_read(dir, &c, e) || bundle_new(&c, dev, &b, e))
+        return -1;
+    if (load_file(dir, c.vocab_file, b, load_tokenizer, e) ||
+        load_file(dir, BUNDLE_WEIGHTS, b, load_weights, e)) {
+        bundle_close(b);
+        return -1;
+    }
+    *ret_bundle = b;
+    return 0;
+}

@@ -1,0 +1,76 @@
+/*
+ * Every file takes its name when it is complete; config.json comes last, so a directory with one
+ * holds a whole bundle.
+ */
+#include "base/file.h"
+#include "base/mem.h"
+#include "model/bundle.h"
+#include "model/bundle_config.h"
+
+#define VOCABULARY_MAX ((size_t)16 << 20)
+
+/* The condition's means stay F32: they are few, and a difference is taken of them. */
+static int save_weights(const struct bundle *b, enum weights_dtype dtype, const char *path,
+                        struct err *e)
+{
+    struct weights_out *o;
+    int rc;
+
+    if (weights_out_new(&o, e))
+        return -1;
+    rc = weights_out_metadata(o, "format", "clipgen", e) ||
+                 weights_out_add_params(o, "clip.", &b->clip_params, dtype, e) ||
+                 weights_out_add_params(o, "vqgan.", &b->vqgan_params, dtype, e) ||
+                 weights_out_add_params(o, "gpt.", &b->gpt_params, dtype, e) ||
+                 weights_out_add_params(o, "condition.", &b->condition_params, W_F32, e) ||
+                 weights_out_write(o, path, e)
+             ? -1
+             : 0;
+    weights_out_free(o);
+    return rc;
+}
+
+static int copy_file(const char *from, const char *to, struct err *e)
+{
+    struct buf text;
+    int rc;
+
+    buf_init(&text, VOCABULARY_MAX);
+    rc = file_read(from, VOCABULARY_MAX, &text, e) || file_write(to, text.data, text.len, e) ? -1
+                                                                                             : 0;
+    buf_release(&text);
+    return rc;
+}
+
+static int save_config(const struct bundle *b, const char *path, struct err *e)
+{
+    struct buf text;
+    int rc;
+
+    buf_init(&text, BUNDLE_CONFIG_MAX);
+    rc = bundle_config_format(&b->config, &text, e) || file_write(path, text.data, text.len, e) ? -1
+                                                                                                : 0;
+    buf_release(&text);
+    return rc;
+}
+
+int bundle_save(const struct bundle *b, const char *dir, enum weights_dtype dtype,
+                const char *vocab_path, struct err *e)
+{
+    char *weights = file_join(dir, BUNDLE_WEIGHTS), *config = file_join(dir, BUNDLE_CONFIG);
+    char *vocabulary = file_join(dir, b->config.vocab_file);
+    int rc = -1;
+
+    if (dtype != W_F32 && dtype != W_F16 && dtype != W_BF16)
+        err_set(e, ERR_INVALID, "weights are stored as F32, F16 or BF16, not as %s",
+                weights_dtype_name(dtype));
+    else if (!weights || !config || !vocabulary)
+        err_set(e, ERR_NOMEM, "no memory for a path");
+    else if (!bundle_config_check(&b->config, e) && !file_make_dirs(dir, e) &&
+             !save_weights(b, dtype, weights, e) && !copy_file(vocab_path, vocabulary, e))
+        rc = save_config(b, config, e);
+    mem_free(weights);
+    mem_free(config);
+    mem_free(vocabulary);
+    return rc;
+}

@@ -1,0 +1,331 @@
+#include "model/gen_net.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "kernels/sample.h"
+
+#define ALIGN_WORDS 16 /* columns begin at multiples of 64 bytes, as tensors do */
+
+/* What a step is told. The first four are one number a row, the others one a sequence. */
+enum column {
+    COL_TOKEN,
+    COL_SLOT,
+    COL_POS,
+    COL_NO_COND, /* 1: the null condition takes this row's place */
+    COL_COND_ROW,
+    COL_UNCOND_ROW,
+    COL_POSITION,
+    COL_TOP_K,
+    COL_TOP_P,
+    COL_TEMPERATURE,
+    COL_GUIDANCE,
+    COL_SEED, /* two words a sequence: two columns wide */
+    N_COLUMNS = COL_SEED + 2,
+};
+
+static int64_t embed_dim(const struct gen_net *net)
+{
+    return net->b->config.clip.embed_dim;
+}
+
+/* ---- what the passes are made of: the same code plans and runs them ---- */
+
+static struct tensor *unit(struct pass *p, const struct tensor *raw)
+{
+    return op_l2norm(p, raw, CLIP_NORM_EPS);
+}
+
+static struct tensor *pass_text(struct pass *p, const struct gen_net *net, const int32_t *ids,
+                                int32_t end)
+{
+    int64_t dim[] = { 1, net->b->config.clip.text.context }, one = 1;
+    struct tensor *in = pass_upload(p, DTYPE_I32, 2, dim, ids);
+
+    return unit(p, clip_text(p, &net->b->clip, in, pass_upload(p, DTYPE_I32, 1, &one, &end)));
+}
+
+static struct tensor *pass_image(struct pass *p, const struct gen_net *net, const uint8_t *px)
+{
+    const struct clip_config *c = &net->b->config.clip;
+    int64_t dim[] = { 1, c->image.size, c->image.size, 3 };
+    float mul[3], add[3];
+    struct tensor *in = pass_upload(p, DTYPE_U8, 4, dim, px);
+
+    clip_pixel_scale(c, mul, add);
+    return unit(p, clip_image(p, &net->b->clip, op_pixels_in(p, in, mul, add)));
+}
+
+static struct tensor *pass_condition(struct pass *p, const struct gen_net *net, const float *embed,
+                                     enum gen_source source)
+{
+    int64_t dim[] = { 1, embed_dim(net) };
+    struct tensor *in = pass_upload(p, DTYPE_F32, 2, dim, embed);
+
+    return source == GEN_TEXT ? condition_from_text(p, &net->b->condition, in)
+                              : condition_from_image(p, &net->b->condition, in, 0);
+}
+
+static struct tensor *pass_decode(struct pass *p, const struct gen_net *net, const int32_t *tokens)
+{
+    const struct vqgan *m = net->b->vqgan;
+    int64_t n = net->b->config.gpt.tokens;
+    struct tensor *ids = pass_upload(p, DTYPE_I32, 1, &n, tokens);
+
+    return op_pixels_out(p, vqgan_decode(p, m, vqgan_lookup(p, m, ids, 1)));
+}
+
+/* A column of the uploaded block as a tensor of its own; no memory while planning. */
+static struct tensor column(const struct tensor *block, enum column c, enum dtype dtype, int64_t n)
+{
+    char *data = block->data;
+    size_t at = (size_t)c * (size_t)block->dim[1] * sizeof(union gen_word);
+
+    return (struct tensor){
+        .dtype = dtype, .n_dims = 1, .dim = { n }, .data = data ? data + at : NULL
+    };
+}
+
+/* The conditions of rows that begin; where no_cond is set, the null condition. */
+static struct tensor *conditions(struct pass *p, const struct gen_net *net, int64_t rows,
+                                 const struct tensor *no_cond)
+{
+    int64_t dim[] = { rows, embed_dim(net) };
+    struct tensor *cond = pass_upload(p, DTYPE_F32, 2, dim, net->cond);
+
+    return net->b->gpt.null_cond ? gpt_drop_cond(p, &net->b->gpt, cond, no_cond) : cond;
+}
+
+/* The next position of `rows` rows -> logits [rows, V] */
+static struct tensor *logits(struct pass *p, struct gen_net *net, const struct tensor *block,
+                             int64_t rows, bool first)
+{
+    struct tensor slot = column(block, COL_SLOT, DTYPE_I32, rows);
+    struct tensor pos = column(block, COL_POS, DTYPE_I32, rows);
+    struct tensor no_cond = column(block, COL_NO_COND, DTYPE_I32, rows);
+    struct tensor token = column(block, COL_TOKEN, DTYPE_I32, rows);
+    struct tensor *y;
+
+    net->kv.slot = &slot;
+    net->kv.pos = &pos;
+    token.n_dims = 2; /* [rows, 1] */
+    token.dim[1] = 1;
+    y = gpt_forward(p, &net->b->gpt, first ? conditions(p, net, rows, &no_cond) : NULL,
+                    first ? NULL : &token, &net->kv);
+    net->kv.slot = net->kv.pos = NULL;
+    return op_reshape(p, y, 2, (int64_t[]){ rows, -1 });
+}
+
+/* logits -> one token for each of n sequences */
+static struct tensor *draw(struct pass *p, const struct tensor *block, int64_t n,
+                           const struct tensor *y)
+{
+    struct tensor cond_row = column(block, COL_COND_ROW, DTYPE_I32, n);
+    struct tensor uncond_row = column(block, COL_UNCOND_ROW, DTYPE_I32, n);
+    struct tensor position = column(block, COL_POSITION, DTYPE_I32, n);
+    struct tensor top_k = column(block, COL_TOP_K, DTYPE_I32, n);
+    struct tensor top_p = column(block, COL_TOP_P, DTYPE_F32, n);
+    struct tensor temperature = column(block, COL_TEMPERATURE, DTYPE_F32, n);
+    struct tensor guidance = column(block, COL_GUIDANCE, DTYPE_F32, n);
+    struct tensor seed = column(block, COL_SEED, DTYPE_I32, n);
+    const struct sample_rows rows = {
+        .logits = y,
+        .cond_row = &cond_row,
+        .uncond_row = &uncond_row,
+        .guidance = &guidance,
+        .temperature = &temperature,
+        .top_k = &top_k,
+        .top_p = &top_p,
+        .seed = &seed,
+        .position = &position,
+    };
+
+    seed.n_dims = 2; /* [n, 2] */
+    seed.dim[1] = 2;
+    return sample_draw(p, &rows);
+}
+
+static struct tensor *pass_step(struct pass *p, struct gen_net *net, int64_t n, int64_t rows,
+                                bool first)
+{
+    int64_t dim[] = { N_COLUMNS, net->stride };
+    struct tensor *block = pass_upload(p, DTYPE_I32, 2, dim, net->words);
+
+    return block ? draw(p, block, n, logits(p, net, block, rows, first)) : NULL;
+}
+
+/* ---- memory ---- */
+
+/* Every pass at its largest, on an arena that only counts. */
+static int plan(struct gen_net *net, struct arena *a, struct err *e)
+{
+    struct pass p;
+
+    pass_init(&p, NULL, a, NULL);
+    pass_text(&p, net, NULL, 0);
+    arena_release_all(a);
+    pass_image(&p, net, NULL);
+    arena_release_all(a);
+    pass_condition(&p, net, NULL, GEN_TEXT);
+    arena_release_all(a);
+    pass_decode(&p, net, NULL);
+    arena_release_all(a);
+    pass_step(&p, net, net->rows, net->rows, true);
+    arena_release_all(a);
+    pass_step(&p, net, net->rows, net->rows, false);
+    return pass_finish(&p, e);
+}
+
+static int take_arena(struct gen_net *net, struct err *e)
+{
+    struct arena planned;
+    size_t bytes = 0;
+    int rc = arena_init_planning(&planned, ARENA_HOST_BYTES, e);
+
+    if (!rc) {
+        rc = plan(net, &planned, e);
+        bytes = arena_peak(&planned);
+        arena_free(&planned);
+    }
+    return rc ? -1 : arena_init(&net->arena, net->b->dev, bytes, ARENA_HOST_BYTES, e);
+}
+
+static int take_memory(struct gen_net *net, struct err *e)
+{
+    const struct gpt_config *c = &net->b->config.gpt;
+
+    net->words = mem_alloc((size_t)N_COLUMNS * (size_t)net->stride, sizeof *net->words);
+    net->cond = mem_alloc((size_t)(net->rows * embed_dim(net)), sizeof *net->cond);
+    if (!net->words || !net->cond)
+        return err_set(e, ERR_NOMEM, "no memory for %d rows", net->rows);
+    if (kv_init(&net->kv, net->b->dev, c->layers, net->rows, c->tokens, c->width, e))
+        return -1;
+    return take_arena(net, e);
+}
+
+int gen_net_init(struct gen_net *net, struct bundle *b, int rows, struct err *e)
+{
+    *net = (struct gen_net){ .b = b, .rows = rows };
+    if (rows < 1 || rows > OP_LINEAR_ROWS)
+        return err_set(e, ERR_INVALID, "rows: %d is outside 1..%d", rows, OP_LINEAR_ROWS);
+    net->stride = (rows + ALIGN_WORDS - 1) / ALIGN_WORDS * ALIGN_WORDS;
+    if (take_memory(net, e)) {
+        gen_net_release(net);
+        return -1;
+    }
+    return 0;
+}
+
+void gen_net_release(struct gen_net *net)
+{
+    mem_free(net->words);
+    mem_free(net->cond);
+    kv_release(&net->kv);
+    arena_free(&net->arena);
+    *net = (struct gen_net){ 0 };
+}
+
+/* ---- running ---- */
+
+static struct pass begin(struct gen_net *net)
+{
+    struct pass p;
+
+    arena_release_all(&net->arena);
+    pass_init(&p, net->b->dev, &net->arena, NULL);
+    return p;
+}
+
+/* Brings all of y to the host, if the pass went well. */
+static int finish(struct gen_net *net, struct pass *p, const struct tensor *y, void *ret,
+                  struct err *e)
+{
+    if (pass_finish(p, e))
+        return -1;
+    return device_download(net->b->dev, y, 0, ret, tensor_bytes(y), e);
+}
+
+int gen_net_text(struct gen_net *net, const int32_t *ids, int end, float *ret_embed, struct err *e)
+{
+    struct pass p = begin(net);
+
+    return finish(net, &p, pass_text(&p, net, ids, end), ret_embed, e);
+}
+
+int gen_net_image(struct gen_net *net, const struct image *img, float *ret_embed, struct err *e)
+{
+    struct pass p = begin(net);
+
+    return finish(net, &p, pass_image(&p, net, img->px), ret_embed, e);
+}
+
+int gen_net_condition(struct gen_net *net, const float *embed, enum gen_source source,
+                      float *ret_cond, struct err *e)
+{
+    struct pass p = begin(net);
+
+    return finish(net, &p, pass_condition(&p, net, embed, source), ret_cond, e);
+}
+
+int gen_net_decode(struct gen_net *net, const int32_t *tokens, struct image *img, struct err *e)
+{
+    struct pass p = begin(net);
+
+    return finish(net, &p, pass_decode(&p, net, tokens), img->px, e);
+}
+
+static union gen_word *words_of(struct gen_net *net, enum column c)
+{
+    return net->words + (size_t)c * (size_t)net->stride;
+}
+
+static void put_row(struct gen_net *net, int row, const struct gen_line *line, bool null)
+{
+    size_t width = (size_t)embed_dim(net);
+
+    words_of(net, COL_TOKEN)[row].i = line->last;
+    words_of(net, COL_SLOT)[row].i = null ? line->null_row : line->row;
+    words_of(net, COL_POS)[row].i = line->position;
+    words_of(net, COL_NO_COND)[row].i = null;
+    if (line->position == 0)
+        memcpy(net->cond + (size_t)row * width, line->cond, width * sizeof *net->cond);
+}
+
+static void put_sampling(struct gen_net *net, int i, const struct gen_line *line)
+{
+    const struct gen_settings *s = line->settings;
+
+    words_of(net, COL_POSITION)[i].i = line->position;
+    words_of(net, COL_TOP_K)[i].i = s->top_k;
+    words_of(net, COL_TOP_P)[i].f = s->top_p;
+    words_of(net, COL_TEMPERATURE)[i].f = s->temperature;
+    words_of(net, COL_GUIDANCE)[i].f = s->guidance;
+    words_of(net, COL_SEED)[2 * i].i = (int32_t)(uint32_t)s->seed;
+    words_of(net, COL_SEED)[2 * i + 1].i = (int32_t)(uint32_t)(s->seed >> 32);
+}
+
+/* Fills the columns; returns the rows that the lines take. */
+static int put_lines(struct gen_net *net, const struct gen_line *lines, int n)
+{
+    int rows = 0;
+
+    for (int i = 0; i < n; i++) {
+        bool guided = lines[i].null_row >= 0;
+        put_sampling(net, i, &lines[i]);
+        words_of(net, COL_COND_ROW)[i].i = rows;
+        words_of(net, COL_UNCOND_ROW)[i].i = guided ? rows + 1 : -1;
+        put_row(net, rows++, &lines[i], false);
+        if (guided)
+            put_row(net, rows++, &lines[i], true);
+    }
+    return rows;
+}
+
+int gen_net_step(struct gen_net *net, const struct gen_line *lines, int n, int32_t *ret_tokens,
+                 struct err *e)
+{
+    int rows = put_lines(net, lines, n);
+    struct pass p = begin(net);
+
+    return finish(net, &p, pass_step(&p, net, n, rows, lines[0].position == 0), ret_tokens, e);
+}
