@@ -115,20 +115,35 @@ double cotangent(int64_t i)
     return 2.0 * rng_uniform_at(CASE_SEED + 2, 0, (uint64_t)i) - 1.0;
 }
 
-static void backward(struct pass *p, struct tensor *out)
+static double one(int64_t i)
 {
-    struct array seed;
-    struct tensor *grad = tape_grad(p, out);
+    (void)i;
+    return 1;
+}
+
+/* The gradient of t, if it wants one, becomes value(i). */
+static void set_grad(struct pass *p, struct tensor *t, double (*value)(int64_t i))
+{
+    struct array a;
+    struct tensor *grad = tape_grad(p, t);
 
     if (!grad)
         return;
-    array_init(&seed, DTYPE_F32, out->n_dims, out->dim);
-    for (int64_t i = 0; i < array_count(&seed); i++)
-        seed.v[i] = (float)cotangent(i);
-    struct tensor *from = upload(p, &seed);
+    array_init(&a, DTYPE_F32, t->n_dims, t->dim);
+    for (int64_t i = 0; i < array_count(&a); i++)
+        a.v[i] = (float)value(i);
+    struct tensor *from = upload(p, &a);
     if (from)
         device_copy(p->dev, grad, from, &p->err);
-    array_release(&seed);
+    array_release(&a);
+}
+
+static void backward(struct pass *p, struct tensor *const *in, struct tensor *out,
+                     enum run_mode mode)
+{
+    for (int i = 0; i < CASE_INPUTS_MAX && mode == RUN_BACK_ONTO; i++)
+        set_grad(p, in[i], one);
+    set_grad(p, out, cotangent);
     tape_backward(p, 0, tape_mark(p->tape));
 }
 
@@ -145,11 +160,12 @@ static void collect(struct pass *p, struct tensor *const *in, struct tensor *con
     }
 }
 
-void runner_run(struct runner *r, const struct kernel_case *k, const struct array *in, bool grad,
-                struct result *ret)
+void runner_run(struct runner *r, const struct kernel_case *k, const struct array *in,
+                enum run_mode mode, struct result *ret)
 {
     struct pass p;
     struct tensor *inputs[CASE_INPUTS_MAX] = { NULL }, *out[CASE_OUTPUTS_MAX] = { NULL };
+    bool grad = mode != RUN_FORWARD;
     struct err e;
 
     *ret = (struct result){ 0 };
@@ -167,7 +183,7 @@ void runner_run(struct runner *r, const struct kernel_case *k, const struct arra
     }
     k->build(&p, k, inputs, out);
     if (grad)
-        backward(&p, out[0]);
+        backward(&p, inputs, out[0], mode);
     device_wait(r->dev, &p.err);
     if (!pass_failed(&p))
         collect(&p, inputs, out, ret);

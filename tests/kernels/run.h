@@ -30,10 +30,15 @@ struct result {
 
 double cotangent(int64_t i);
 
-/* With grad: on tape, and back. The test fails when the pass does. The arena keeps the run's
- * tensors until the next. */
-void runner_run(struct runner *r, const struct kernel_case *k, const struct array *in, bool grad,
-                struct result *ret);
+enum run_mode {
+    RUN_FORWARD,   /* no tape: inference */
+    RUN_BACK,      /* on tape, and back to gradients that do not exist yet */
+    RUN_BACK_ONTO, /* to gradients that are all 1 before */
+};
+
+/* The test fails when the pass does. The arena keeps the run's tensors until the next. */
+void runner_run(struct runner *r, const struct kernel_case *k, const struct array *in,
+                enum run_mode mode, struct result *ret);
 void result_release(struct result *result);
 /* Fails the test when the bytes of outputs or gradients differ. */
 void result_expect_same(const struct result *a, const struct result *b, const char *what);

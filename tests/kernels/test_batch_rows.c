@@ -34,12 +34,12 @@ static void check_rows(struct runner *r, const struct kernel_case *k, const stru
 {
     struct result all;
 
-    runner_run(r, k, in, false, &all);
+    runner_run(r, k, in, RUN_FORWARD, &all);
     for (int64_t b = 0; b < case_rows(k); b++) {
         struct array one[CASE_INPUTS_MAX];
         struct result alone;
         row_inputs(k, in, b, one);
-        runner_run(r, k, one, false, &alone);
+        runner_run(r, k, one, RUN_FORWARD, &alone);
         expect_row(k, r->name, &all.out[0], b, &alone.out[0]);
         result_release(&alone);
         for (int i = 0; i < CASE_INPUTS_MAX; i++)

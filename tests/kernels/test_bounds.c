@@ -11,7 +11,7 @@ static void check_memory(struct runner *r, const struct kernel_case *k, const st
     struct result result;
     char where[256];
 
-    runner_run(r, k, in, case_has_grad(k), &result);
+    runner_run(r, k, in, case_has_grad(k) ? RUN_BACK : RUN_FORWARD, &result);
     if (!guard_intact(&r->arena, where, sizeof where))
         fail_msg("%s, %s: wrote %s", k->name, r->name, where);
     for (int i = 0; i < CASE_INPUTS_MAX; i++)

@@ -1,6 +1,7 @@
 /*
  * The tape's gradient of every row against central differences of the double reference, at some
- * elements of every input, for a random cotangent. And: recording does not change the value.
+ * elements of every input, for a random cotangent. And: recording does not change the value, and
+ * adjoints add.
  */
 #include <math.h>
 
@@ -8,8 +9,9 @@
 #include "tests/test.h"
 
 #define ELEMENTS 16 /* of each input */
-#define STEP 1e-4   /* or of an input's range, if that is less than 1; curvature leaves its square \
-                     */
+#define STEP                                                                                       \
+    1e-4 /* or of an input's range, if that is less than 1; curvature leaves its square            \
+          */
 
 /* Sum of cotangent(i) out[i]. */
 static double reduced(const struct kernel_case *k, const struct array *in)
@@ -99,11 +101,27 @@ static void expect_value_unchanged(struct runner *r, const struct kernel_case *k
 {
     struct result plain;
 
-    runner_run(r, k, in, false, &plain);
+    runner_run(r, k, in, RUN_FORWARD, &plain);
     for (int o = 0; o < CASE_OUTPUTS_MAX; o++)
         if (!array_same(&plain.out[o], &taped->out[o]))
             fail_msg("%s, %s: output %d has other bytes on tape", k->name, r->name, o);
     result_release(&plain);
+}
+
+/* Adjoints add to what is there. */
+static void expect_added(struct runner *r, const struct kernel_case *k, const struct array *in,
+                         const struct result *fresh)
+{
+    struct result added;
+
+    runner_run(r, k, in, RUN_BACK_ONTO, &added);
+    for (int i = 0; i < CASE_INPUTS_MAX; i++) {
+        for (int64_t j = 0; fresh->grad[i].v && j < array_count(&fresh->grad[i]); j++)
+            fresh->grad[i].v[j] += 1;
+        if (fresh->grad[i].v && !(array_error(&added.grad[i], &fresh->grad[i]) <= k->grad_tol))
+            fail_msg("%s, %s: gradient of input %d was not added to", k->name, r->name, i);
+    }
+    result_release(&added);
 }
 
 static void check_row(void **state)
@@ -119,11 +137,12 @@ static void check_row(void **state)
     find_differences(k, in, &want);
     for (int r = 0; r < t->n; r++) {
         struct result result;
-        runner_run(&t->runner[r], k, in, true, &result);
+        runner_run(&t->runner[r], k, in, RUN_BACK, &result);
         for (int i = 0; i < CASE_INPUTS_MAX; i++)
             if (differentiable(k, in, i))
                 expect_gradient(k, t->runner[r].name, i, &result.grad[i], &want);
         expect_value_unchanged(&t->runner[r], k, in, &result);
+        expect_added(&t->runner[r], k, in, &result);
         result_release(&result);
     }
     for (int i = 0; i < CASE_INPUTS_MAX; i++)

@@ -22,7 +22,7 @@ static void expect_threads_agree(struct runner *r, const struct kernel_case *k,
         struct result result;
         char what[160];
         device_set_threads(r->dev, threads);
-        runner_run(r, k, in, case_has_grad(k), &result);
+        runner_run(r, k, in, case_has_grad(k) ? RUN_BACK : RUN_FORWARD, &result);
         snprintf(what, sizeof what, "%s, %s, %d threads", k->name, r->name, threads);
         result_expect_same(&result, alone, what);
         result_release(&result);
@@ -40,7 +40,7 @@ static void check_row(void **state)
     k->ref(k, in, want);
     for (int i = 0; i < t->n; i++) {
         struct result result;
-        runner_run(&t->runner[i], k, in, case_has_grad(k), &result);
+        runner_run(&t->runner[i], k, in, case_has_grad(k) ? RUN_BACK : RUN_FORWARD, &result);
         for (int o = 0; o < CASE_OUTPUTS_MAX; o++)
             if (want[o].v)
                 expect_close(k, t->runner[i].name, &result.out[o], &want[o], o);
