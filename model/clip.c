@@ -120,9 +120,12 @@ int clip_init(struct clip *m, const struct clip_config *c, struct param_list *l,
     m->logit_scale = param_add(l, 0, START_CONSTANT, LOGIT_SCALE_START, 0, NULL, "logit_scale");
     init_image(m, l);
     init_text(m, l);
-    if (!m->image_blocks || !m->text_blocks)
-        return err_set(e, ERR_NOMEM, "clip: no memory for its blocks");
-    return param_list_check(l, e);
+    int failed = !m->image_blocks || !m->text_blocks
+                     ? err_set(e, ERR_NOMEM, "clip: no memory for its blocks")
+                     : param_list_check(l, e);
+    if (failed)
+        clip_release(m);
+    return failed;
 }
 
 void clip_release(struct clip *m)

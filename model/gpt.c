@@ -71,7 +71,10 @@ int gpt_init(struct gpt *m, const struct gpt_config *c, struct param_list *l, st
     init_blocks(m, l);
     nn_norm_init(&m->norm, l, c->width, "norm");
     nn_linear_init(&m->head, l, c->vocab, c->width, true, GPT_STD, "head");
-    return param_list_check(l, e);
+    if (!param_list_check(l, e))
+        return 0;
+    gpt_release(m);
+    return -1;
 }
 
 void gpt_release(struct gpt *m)

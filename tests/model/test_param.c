@@ -272,6 +272,79 @@ static void sizes_out_of_range_are_refused(void **state)
                   "clip.image.size: 33 is no multiple of clip.image.patch 8");
 }
 
+/* ---- memory that is out ---- */
+
+static int build_gpt(struct param_list *l, struct err *e)
+{
+    struct gpt_config c = gpt_size(2, 64, 1);
+    struct gpt m;
+
+    if (gpt_init(&m, &c, l, e))
+        return -1;
+    gpt_release(&m);
+    return 0;
+}
+
+static int build_clip(struct param_list *l, struct err *e)
+{
+    struct clip_config c = {
+        .embed_dim = 8, .image = { 32, 8, 64, 2, 1 }, .text = { 16, 100, 64, 2, 1 }, OPENAI_PIXELS
+    };
+    struct clip m;
+
+    if (clip_init(&m, &c, l, e))
+        return -1;
+    clip_release(&m);
+    return 0;
+}
+
+static int build_vqgan(struct param_list *l, struct err *e)
+{
+    struct vqgan_config c = { .resolution = 32,
+                              .ch = 32,
+                              .levels = 2,
+                              .mult = { 1, 1 },
+                              .res_blocks = 1,
+                              .z_channels = 4,
+                              .codebook = 16,
+                              .groups = 32,
+                              .norm_eps = 1e-6f };
+    struct vqgan *m;
+
+    if (vqgan_new(&c, l, &m, e))
+        return -1;
+    vqgan_free(m);
+    return 0;
+}
+
+/* The n-th allocation fails, for every n until none does: words each time, and nothing is lost
+ * (which the sanitizers see). */
+static void check_every_failure(int (*build)(struct param_list *l, struct err *e))
+{
+    int rc = -1;
+
+    for (long n = 1; rc; n++) {
+        struct param_list l;
+        struct err e = { 0 };
+        param_list_init(&l);
+        mem_fail_after(n);
+        rc = build(&l, &e);
+        mem_fail_after(0);
+        if (rc)
+            assert_int_equal(e.code, ERR_NOMEM);
+        param_list_release(&l);
+        assert_true(n < 1000);
+    }
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    check_every_failure(build_gpt);
+    check_every_failure(build_clip);
+    check_every_failure(build_vqgan);
+}
+
 /* ---- lists ---- */
 
 static void list_failures_stick(void **state)
@@ -410,6 +483,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(gpt2_xl_has_its_size),
     cmocka_unit_test(null_condition_is_a_parameter_on_request),
     cmocka_unit_test(sizes_out_of_range_are_refused),
+    cmocka_unit_test(every_allocation_may_fail),
     cmocka_unit_test(list_failures_stick),
     cmocka_unit_test(starts_follow_their_kind),
     cmocka_unit_test(starts_repeat_with_their_seed),
