@@ -290,7 +290,8 @@ struct tensor *op_reshape(struct pass *p, const struct tensor *x, int n_dims, co
         return pass_fail(p, ERR_INTERNAL, "op_reshape: %d dimensions, at most %d", n_dims,
                          TENSOR_DIMS_MAX);
     struct tensor wanted = { .dtype = x->dtype, .n_dims = n_dims };
-    memcpy(wanted.dim, dim, (size_t)n_dims * sizeof *dim);
+    for (int i = 0; i < n_dims; i++) /* dim may be NULL for a scalar */
+        wanted.dim[i] = dim[i];
     if (!solve_shape(tensor_count(x), n_dims, wanted.dim))
         return MISFIT(p, x, &wanted, "both must have as many elements");
     struct tensor *y = op_view(p, x, n_dims, wanted.dim);
