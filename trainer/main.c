@@ -121,7 +121,7 @@ int main(int argc, char **argv)
         return argc < 2 ? 2 : 0;
     }
     if (!strcmp(argv[1], "--version")) {
-        puts("clipgen-trainer " PACKAGE_VERSION);
+        puts("clipgen-trainer " CLIPGEN_VERSION);
         return 0;
     }
     if (!strcmp(argv[1], "--print-config")) {
