@@ -1,0 +1,145 @@
+#include "tests/server/client.h"
+
+#include "tests/test.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+
+int client_connect(int port)
+{
+    struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    struct timeval limit = { 20, 0 };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    return fd;
+}
+
+void client_send(int fd, const char *text)
+{
+    size_t n = strlen(text);
+
+    while (n > 0) {
+        ssize_t sent = send(fd, text, n, MSG_NOSIGNAL);
+        if (sent <= 0)
+            return; /* the server has had enough: the answer says why */
+        text += sent;
+        n -= (size_t)sent;
+    }
+}
+
+/* Byte by byte: nothing of the next answer may be taken. */
+static bool read_headers(int fd, struct buf *b)
+{
+    char c;
+
+    while (b->len < 4 || memcmp(b->data + b->len - 4, "\r\n\r\n", 4) != 0) {
+        if (recv(fd, &c, 1, 0) != 1)
+            return false;
+        buf_append(b, &c, 1);
+    }
+    return true;
+}
+
+const char *answer_header(const struct answer *a, const char *name)
+{
+    static char value[512];
+    size_t n = strlen(name);
+
+    for (const char *line = a->headers; line && *line; line = strchr(line, '\n') + 1) {
+        if (strncasecmp(line, name, n) == 0 && line[n] == ':') {
+            snprintf(value, sizeof value, "%.*s", (int)strcspn(line + n + 2, "\r"), line + n + 2);
+            return value;
+        }
+    }
+    return NULL;
+}
+
+static void read_body(int fd, struct answer *a)
+{
+    const char *length = answer_header(a, "Content-Length");
+    uint64_t n = 0;
+
+    assert_non_null(length);
+    assert_int_equal(num_parse_u64(length, "Content-Length", &n, NULL), 0);
+    while (a->body.len < n) {
+        char chunk[4096];
+        size_t want = n - a->body.len < sizeof chunk ? n - a->body.len : sizeof chunk;
+        ssize_t got = recv(fd, chunk, want, 0);
+        assert_true(got > 0);
+        buf_append(&a->body, chunk, (size_t)got);
+    }
+}
+
+void client_read(int fd, bool head, struct answer *ret_answer)
+{
+    struct buf headers;
+    size_t n;
+    int64_t status = 0;
+
+    memset(ret_answer, 0, sizeof *ret_answer);
+    buf_init(&headers, 1 << 16);
+    buf_init(&ret_answer->body, 64 << 20);
+    if (read_headers(fd, &headers)) {
+        char code[4] = { headers.data[9], headers.data[10], headers.data[11], 0 };
+        assert_int_equal(num_parse_int(code, "status", 100, 599, &status, NULL), 0);
+        ret_answer->status = (int)status;
+    }
+    ret_answer->headers = buf_take(&headers, &n);
+    if (status == 100) {
+        answer_release(ret_answer);
+        client_read(fd, head, ret_answer);
+    } else if (status && !head) {
+        read_body(fd, ret_answer);
+    }
+}
+
+void answer_release(struct answer *a)
+{
+    mem_free(a->headers);
+    buf_release(&a->body);
+}
+
+void client_post(int fd, const char *json, const char *headers)
+{
+    struct buf b;
+
+    buf_init(&b, 64 << 20);
+    buf_printf(&b,
+               "POST /v1/generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+               "%sContent-Length: %zu\r\n\r\n",
+               headers, strlen(json));
+    buf_puts(&b, json);
+    client_send(fd, b.data);
+    buf_release(&b);
+}
+
+void client_generate(int port, const char *json, const char *headers, struct answer *ret_answer)
+{
+    int fd = client_connect(port);
+
+    client_post(fd, json, headers);
+    client_read(fd, false, ret_answer);
+    close(fd);
+}
+
+void client_get(int port, const char *path, struct answer *ret_answer)
+{
+    int fd = client_connect(port);
+    char text[256];
+
+    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    client_send(fd, text);
+    client_read(fd, false, ret_answer);
+    close(fd);
+}

@@ -1,0 +1,33 @@
+/*
+ * A plain HTTP client over a raw socket: says exactly the bytes that a test wants said.
+ */
+#ifndef TESTS_SERVER_CLIENT_H
+#define TESTS_SERVER_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+struct answer {
+    int status;      /* 0: the connection ended without one */
+    char *headers;   /* from the status line to the empty line */
+    struct buf body;
+};
+
+/* Connected to 127.0.0.1; reads give up after 20 s. Fails the test when refused. */
+int client_connect(int port);
+void client_send(int fd, const char *text);
+/* Reads one answer; head: the answer to HEAD, which has no body. */
+void client_read(int fd, bool head, struct answer *ret_answer);
+void answer_release(struct answer *a);
+/* The value of a header, in a static buffer; NULL if absent. */
+const char *answer_header(const struct answer *a, const char *name);
+
+/* POST /v1/generate with this JSON and extra headers ("Accept: image/png\r\n"). */
+void client_post(int fd, const char *json, const char *headers);
+/* On a connection of its own. */
+void client_generate(int port, const char *json, const char *headers, struct answer *ret_answer);
+void client_get(int port, const char *path, struct answer *ret_answer);
+
+#endif

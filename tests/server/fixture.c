@@ -1,0 +1,142 @@
+#include "tests/server/fixture.h"
+
+#include "tests/test.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "server/listen.h"
+#include "server/route.h"
+
+#define PATIENCE_NS 20000000000LL
+
+struct fixture_options fixture_defaults(void)
+{
+    return (struct fixture_options){
+        .rows = 4,
+        .tokens = 6,
+        .queue_max = 64,
+        .connections = 64,
+        .body_max = 1 << 20,
+        .image_pixels = 1 << 16,
+        .timeout_s = 20,
+        .header_s = 20,
+        .body_s = 20,
+        .write_s = 20,
+        .half_close_is_gone = true,
+    };
+}
+
+static int64_t ns(double seconds)
+{
+    return (int64_t)(seconds * 1e9);
+}
+
+static int port_of(int fd)
+{
+    char name[LISTEN_NAME_MAX];
+    int64_t port = 0;
+
+    listen_name(fd, name);
+    assert_int_equal(num_parse_int(strrchr(name, ':') + 1, "port", 1, 65535, &port, NULL), 0);
+    return (int)port;
+}
+
+static struct http *listener(struct fixture *f, const struct fixture_options *o,
+                             const struct route *routes, int *ret_port)
+{
+    struct http_options h = { .routes = routes,
+                              .app = &f->app,
+                              .stats = f->app.stats,
+                              .watch = f->app.watch,
+                              .threads = 2,
+                              .connections = o->connections,
+                              .body_max = o->body_max,
+                              .header_ns = ns(o->header_s),
+                              .body_ns = ns(o->body_s),
+                              .write_ns = ns(o->write_s),
+                              .idle_ns = ns(20) };
+    struct http *http;
+    struct err e;
+
+    if (listen_open("127.0.0.1:0", &h.listen_fd, &e))
+        fail_msg("%s", e.msg);
+    *ret_port = port_of(h.listen_fd);
+    if (http_open(&h, &http, &e))
+        fail_msg("%s", e.msg);
+    return http;
+}
+
+void fixture_open(struct fixture *f, const struct fixture_options *o)
+{
+    struct app *a = &f->app;
+
+    memset(f, 0, sizeof *f);
+    f->fake = fake_open(o->rows, o->tokens);
+    a->engine = &f->fake->engine;
+    assert_int_equal(stats_new(&a->stats, NULL), 0);
+    assert_int_equal(queue_new(o->queue_max, &a->queue, NULL), 0);
+    assert_int_equal(sched_new(a->engine, a->queue, a->stats, &a->sched, NULL), 0);
+    assert_int_equal(sched_start(a->sched, NULL), 0);
+    assert_int_equal(watch_open(o->half_close_is_gone, &a->watch, NULL), 0);
+    a->limits.image_pixels = o->image_pixels;
+    a->limits.sampling = a->engine->info.sampling;
+    a->timeout_ns = ns(o->timeout_s);
+    a->stuck_ns = ns(20);
+    a->started_ns = clock_ns();
+    f->work = listener(f, o, ROUTES_WORK, &f->port);
+    f->admin = listener(f, o, ROUTES_ADMIN, &f->admin_port);
+}
+
+void fixture_close(struct fixture *f)
+{
+    struct app *a = &f->app;
+
+    atomic_store(&f->fake->hold, FAKE_NONE);
+    atomic_store(&a->draining, true);
+    http_quiesce(f->work);
+    queue_close(a->queue);
+    sched_join(a->sched);
+    http_close(f->work);
+    http_close(f->admin);
+    assert_int_equal(watch_count(a->watch), 0);
+    assert_int_equal(queue_pictures(a->queue), 0);
+    assert_int_equal(atomic_load(&f->fake->live), 0);
+    watch_close(a->watch);
+    sched_free(a->sched);
+    queue_free(a->queue);
+    stats_free(a->stats);
+    a->engine->calls->close(a->engine);
+}
+
+void wait_for(_Atomic int *counter, int n)
+{
+    int64_t until = clock_ns() + PATIENCE_NS;
+
+    while (atomic_load(counter) < n) {
+        assert_true(clock_ns() < until);
+        usleep(200);
+    }
+}
+
+void wait_for_stat(struct fixture *f, enum stats_counter c, int64_t n)
+{
+    int64_t until = clock_ns() + PATIENCE_NS;
+
+    while (stats_get(f->app.stats, c) < n) {
+        assert_true(clock_ns() < until);
+        usleep(200);
+    }
+}
+
+void wait_for_held(struct fixture *f, enum fake_call call)
+{
+    int64_t until = clock_ns() + PATIENCE_NS;
+
+    while (atomic_load(&f->fake->held) != (int)call) {
+        assert_true(clock_ns() < until);
+        usleep(200);
+    }
+}

@@ -1,0 +1,36 @@
+/*
+ * The daemon's parts around a fake engine, listening on free ports.
+ */
+#ifndef TESTS_SERVER_FIXTURE_H
+#define TESTS_SERVER_FIXTURE_H
+
+#include "server/app.h"
+#include "server/http.h"
+#include "tests/server/engine_fake.h"
+
+struct fixture {
+    struct fake *fake;
+    struct app app;
+    struct http *work, *admin;
+    int port, admin_port;
+};
+
+struct fixture_options {
+    int rows, tokens, queue_max, connections;
+    size_t body_max, image_pixels;
+    double timeout_s, header_s, body_s, write_s;
+    bool half_close_is_gone;
+};
+
+/* Change what a test is about, leave the rest. */
+struct fixture_options fixture_defaults(void);
+void fixture_open(struct fixture *f, const struct fixture_options *o);
+/* Drains first, as the daemon does. Fails the test if a slot or a connection is left over. */
+void fixture_close(struct fixture *f);
+/* Waits until *counter is at least n, 20 s at most. */
+void wait_for(_Atomic int *counter, int n);
+void wait_for_stat(struct fixture *f, enum stats_counter c, int64_t n);
+/* Waits until the engine is inside the call it was told to hold at. */
+void wait_for_held(struct fixture *f, enum fake_call call);
+
+#endif

@@ -1,0 +1,504 @@
+/*
+ * The scheduler turn by turn, with a fake engine and a clock that stands still.
+ */
+#include "tests/test.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "server/sched.h"
+#include "tests/server/engine_fake.h"
+
+#define TOKENS 5
+#define SECOND 1000000000LL
+
+struct bench {
+    struct fake *fake;
+    struct queue *queue;
+    struct stats *stats;
+    struct sched *sched;
+    int64_t now;
+    int done; /* jobs that have ended */
+};
+
+static void bench_open(struct bench *b, int rows)
+{
+    memset(b, 0, sizeof *b);
+    b->now = 1000 * SECOND;
+    clock_stop_at(b->now);
+    b->fake = fake_open(rows, TOKENS);
+    assert_int_equal(queue_new(1000, &b->queue, NULL), 0);
+    assert_int_equal(stats_new(&b->stats, NULL), 0);
+    assert_int_equal(sched_new(&b->fake->engine, b->queue, b->stats, &b->sched, NULL), 0);
+}
+
+static void bench_close(struct bench *b)
+{
+    assert_int_equal(atomic_load(&b->fake->live), 0);
+    assert_int_equal(queue_pictures(b->queue), 0);
+    sched_free(b->sched);
+    queue_free(b->queue);
+    stats_free(b->stats);
+    b->fake->engine.calls->close(&b->fake->engine);
+    clock_stop_at(-1);
+}
+
+static void pass_time(struct bench *b, int64_t ns)
+{
+    b->now += ns;
+    clock_stop_at(b->now);
+}
+
+static void count_done(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static struct job *submit(struct bench *b, uint64_t seed, int n, int candidates, float guidance)
+{
+    struct gen_request r = { .prompt = mem_strdup("abc"),
+                             .prompt_len = 3,
+                             .n = n,
+                             .candidates = candidates,
+                             .seed = seed,
+                             .temperature = 1,
+                             .top_p = 1,
+                             .guidance = guidance };
+    struct job *job;
+
+    assert_int_equal(job_new("job", &r, &b->fake->engine.info, 10 * SECOND, &job, NULL), 0);
+    job->on_done = count_done;
+    job->on_done_arg = &b->done;
+    job->ids[0] = 'a';
+    job->end = 1;
+    assert_int_equal(queue_reserve(b->queue, candidates, NULL), 0);
+    queue_push(b->queue, job);
+    return job;
+}
+
+static int turns_until(struct bench *b, int done)
+{
+    int n = 0;
+
+    while (b->done < done) {
+        sched_turn(b->sched);
+        assert_true(++n < 1000);
+    }
+    return n;
+}
+
+static void test_one_picture(void **state)
+{
+    struct bench b;
+    struct job *job;
+
+    (void)state;
+    bench_open(&b, 4);
+    assert_false(sched_turn(b.sched));
+    job = submit(&b, 7, 1, 1, 1);
+    assert_true(sched_turn(b.sched));
+    assert_int_equal(job->state, JOB_RUNNING);
+    assert_int_equal(sched_jobs(b.sched), 1);
+    assert_int_equal(sched_rows_used(b.sched), 1);
+    assert_int_equal(turns_until(&b, 1), TOKENS - 1); /* pixels in the turn of the last token */
+    assert_int_equal(job->state, JOB_DONE);
+    assert_int_equal(job->err.code, ERR_NONE);
+    assert_int_equal(job->n_pictures, 1);
+    assert_int_equal(job->pictures[0].seed, 7);
+    assert_int_equal(job->pictures[0].image.w, FAKE_SIDE);
+    assert_true(job->pictures[0].score > 0 && job->pictures[0].score <= 1.0001f);
+    assert_int_equal(stats_get(b.stats, STATS_PICTURES), 1);
+    assert_int_equal(stats_get(b.stats, STATS_TOKENS), TOKENS);
+    assert_false(sched_turn(b.sched));
+    job_free(job);
+    bench_close(&b);
+}
+
+static void test_new_jobs_join_between_steps(void **state)
+{
+    struct bench b;
+    struct job *first, *second;
+
+    (void)state;
+    bench_open(&b, 4);
+    first = submit(&b, 1, 1, 1, 1);
+    sched_turn(b.sched);
+    sched_turn(b.sched);
+    second = submit(&b, 2, 1, 1, 1);
+    assert_int_equal(turns_until(&b, 1), TOKENS - 2);
+    assert_int_equal(first->state, JOB_DONE);
+    assert_int_equal(atomic_load(&b.fake->max_live), 2);
+    assert_int_equal(turns_until(&b, 2), 2);
+    assert_int_equal(atomic_load(&b.fake->steps), TOKENS + 2);
+    job_free(first);
+    job_free(second);
+    bench_close(&b);
+}
+
+static bool same_picture(const struct picture *a, const struct picture *b)
+{
+    return a->seed == b->seed && a->score == b->score &&
+           memcmp(a->tokens, b->tokens, TOKENS * sizeof *a->tokens) == 0 &&
+           memcmp(a->image.px, b->image.px, FAKE_SIDE * FAKE_SIDE * 3) == 0;
+}
+
+/* Picture i of a request is the picture of seed + i alone. */
+static void test_same_picture_alone_and_in_company(void **state)
+{
+    struct bench b;
+    struct job *many, *alone[6];
+
+    (void)state;
+    bench_open(&b, 4);
+    many = submit(&b, 100, 6, 6, 1);
+    turns_until(&b, 1);
+    for (int i = 0; i < 6; i++) {
+        alone[i] = submit(&b, 100 + (uint64_t)i, 1, 1, 1);
+        turns_until(&b, 2 + i);
+        assert_true(same_picture(&many->pictures[i], &alone[i]->pictures[0]));
+        assert_int_equal(many->pictures[i].seed, 100 + i);
+    }
+    for (int i = 0; i < 6; i++)
+        job_free(alone[i]);
+    job_free(many);
+    bench_close(&b);
+}
+
+static void test_candidates_are_ranked(void **state)
+{
+    struct bench b;
+    struct job *all, *best;
+
+    (void)state;
+    bench_open(&b, 4);
+    all = submit(&b, 5, 16, 16, 1);
+    best = submit(&b, 5, 3, 16, 1);
+    turns_until(&b, 2);
+    assert_int_equal(all->n_pictures, 16);
+    assert_int_equal(best->n_pictures, 3);
+    for (int i = 0; i < 3; i++) {
+        int better = 0;
+        for (int j = 0; j < 16; j++)
+            better += all->pictures[j].score > best->pictures[i].score;
+        assert_true(better <= i);
+        assert_true(i == 0 || best->pictures[i - 1].score >= best->pictures[i].score);
+        assert_true(same_picture(&best->pictures[i],
+                                 &all->pictures[best->pictures[i].seed - 5]));
+    }
+    assert_true(atomic_load(&b.fake->max_live) <= 4);
+    job_free(all);
+    job_free(best);
+    bench_close(&b);
+}
+
+static void test_guidance_takes_two_rows(void **state)
+{
+    struct bench b;
+    struct job *job;
+
+    (void)state;
+    bench_open(&b, 5);
+    job = submit(&b, 5, 4, 4, 3);
+    sched_turn(b.sched);
+    assert_int_equal(sched_rows_used(b.sched), 4);
+    turns_until(&b, 1);
+    assert_int_equal(atomic_load(&b.fake->max_live), 2);
+    job_free(job);
+    bench_close(&b);
+}
+
+/* A pair of rows must not starve behind single rows that always fit. */
+static void test_pairs_do_not_starve(void **state)
+{
+    struct bench b;
+    struct job *singles, *pair;
+    int turns;
+
+    (void)state;
+    bench_open(&b, 2);
+    singles = submit(&b, 1, 16, 16, 1);
+    sched_turn(b.sched);
+    pair = submit(&b, 1, 1, 1, 2);
+    turns = turns_until(&b, 1);
+    assert_int_equal(pair->state, JOB_DONE);
+    assert_true(turns <= 2 * TOKENS);
+    turns_until(&b, 2);
+    job_free(singles);
+    job_free(pair);
+    bench_close(&b);
+}
+
+static void test_small_job_beside_a_large_one(void **state)
+{
+    struct bench b;
+    struct job *large, *small;
+
+    (void)state;
+    bench_open(&b, 4);
+    large = submit(&b, 1, 16, 64, 1);
+    sched_turn(b.sched);
+    small = submit(&b, 1, 1, 1, 1);
+    turns_until(&b, 1);
+    assert_int_equal(small->state, JOB_DONE);
+    assert_int_equal(large->state, JOB_RUNNING);
+    assert_true(atomic_load(&b.fake->admitted) <= 9); /* the next free row was its */
+    turns_until(&b, 2);
+    job_free(large);
+    job_free(small);
+    bench_close(&b);
+}
+
+static void test_pixels_yield_to_steps(void **state)
+{
+    struct bench b;
+    struct job *four, *late;
+    int steps;
+
+    (void)state;
+    bench_open(&b, 8);
+    four = submit(&b, 1, 4, 4, 1);
+    for (int i = 0; i < TOKENS; i++)
+        sched_turn(b.sched);
+    assert_int_equal(atomic_load(&b.fake->decoded), 1); /* four wait for pixels, one was drawn */
+    late = submit(&b, 9, 1, 1, 1);
+    steps = atomic_load(&b.fake->steps);
+    sched_turn(b.sched);
+    assert_int_equal(atomic_load(&b.fake->steps), steps + 1);
+    assert_int_equal(atomic_load(&b.fake->decoded), 2);
+    turns_until(&b, 2);
+    job_free(four);
+    job_free(late);
+    bench_close(&b);
+}
+
+static void test_deadline_while_drawing(void **state)
+{
+    struct bench b;
+    struct job *late, *next;
+
+    (void)state;
+    bench_open(&b, 2);
+    late = submit(&b, 1, 2, 4, 1);
+    sched_turn(b.sched);
+    pass_time(&b, 10 * SECOND);
+    next = submit(&b, 1, 1, 1, 1);
+    sched_turn(b.sched);
+    assert_int_equal(b.done, 1);
+    assert_err(&late->err, ERR_TIMEOUT, "deadline: 10.0 s have passed, 0 of 4 pictures were ready");
+    assert_int_equal(atomic_load(&b.fake->dropped), 2);
+    assert_int_equal(sched_rows_used(b.sched), 1); /* the next one has a row in the same turn */
+    assert_int_equal(stats_get(b.stats, STATS_DEADLINES), 1);
+    turns_until(&b, 2);
+    assert_int_equal(next->err.code, ERR_NONE);
+    job_free(late);
+    job_free(next);
+    bench_close(&b);
+}
+
+static void test_deadline_while_queued(void **state)
+{
+    struct bench b;
+    struct job *busy[2], *late;
+
+    (void)state;
+    bench_open(&b, 2);
+    for (int i = 0; i < 2; i++)
+        busy[i] = submit(&b, 1, 16, 16, 1);
+    sched_turn(b.sched);
+    late = submit(&b, 1, 1, 1, 1);
+    busy[0]->deadline_ns = busy[1]->deadline_ns = INT64_MAX;
+    pass_time(&b, 11 * SECOND);
+    sched_turn(b.sched);
+    assert_int_equal(b.done, 1);
+    assert_int_equal(late->err.code, ERR_TIMEOUT);
+    assert_false(late->encoded);
+    turns_until(&b, 3);
+    job_free(busy[0]);
+    job_free(busy[1]);
+    job_free(late);
+    bench_close(&b);
+}
+
+/* In whatever state: the rows are free after one turn, and nobody else notices. */
+static void test_client_gone_at_every_turn(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < TOKENS + 2; turn++) {
+        struct bench b;
+        struct job *gone, *other;
+
+        bench_open(&b, 4);
+        gone = submit(&b, 1, 3, 3, 1);
+        other = submit(&b, 2, 1, 1, 1);
+        for (int i = 0; i < turn; i++)
+            sched_turn(b.sched);
+        atomic_store(&gone->cancel, JOB_CLIENT_GONE);
+        sched_turn(b.sched);
+        assert_int_equal(gone->state, JOB_DONE);
+        assert_err(&gone->err, ERR_CANCELLED, "the client went away");
+        assert_int_equal(stats_get(b.stats, STATS_CLIENT_ABORTS), 1);
+        if (b.done < 2)
+            turns_until(&b, 2);
+        assert_int_equal(other->err.code, ERR_NONE);
+        job_free(gone);
+        job_free(other);
+        bench_close(&b);
+    }
+}
+
+static void fail_next(struct bench *b, enum fake_call call, enum err_code code)
+{
+    atomic_store(&b->fake->fail_code, code);
+    atomic_store(&b->fake->fail, call);
+}
+
+static void test_failed_step_fails_its_batch_only(void **state)
+{
+    struct bench b;
+    struct job *hit, *next;
+
+    (void)state;
+    bench_open(&b, 4);
+    hit = submit(&b, 1, 1, 1, 1);
+    sched_turn(b.sched);
+    fail_next(&b, FAKE_STEP_CALL, ERR_INTERNAL);
+    sched_turn(b.sched);
+    assert_int_equal(b.done, 1);
+    assert_err(&hit->err, ERR_INTERNAL, "the fake engine was told to fail");
+    next = submit(&b, 1, 1, 1, 1);
+    turns_until(&b, 2);
+    assert_int_equal(next->err.code, ERR_NONE);
+    assert_false(sched_faulted(b.sched));
+    job_free(hit);
+    job_free(next);
+    bench_close(&b);
+}
+
+static void test_failed_embedding_and_pixels_fail_one_job(void **state)
+{
+    static const enum fake_call CALLS[] = { FAKE_EMBED_CALL, FAKE_DECODE_CALL };
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct bench b;
+        struct job *hit, *other;
+
+        bench_open(&b, 4);
+        hit = submit(&b, 1, 2, 2, 1);
+        other = submit(&b, 2, 2, 2, 1);
+        fail_next(&b, CALLS[i], ERR_NOMEM);
+        turns_until(&b, 2);
+        assert_int_equal(hit->err.code, ERR_NOMEM);
+        assert_int_equal(other->err.code, ERR_NONE);
+        job_free(hit);
+        job_free(other);
+        bench_close(&b);
+    }
+}
+
+static void test_device_fault_latches(void **state)
+{
+    struct bench b;
+    struct job *hit, *next;
+
+    (void)state;
+    bench_open(&b, 4);
+    hit = submit(&b, 1, 1, 1, 1);
+    fail_next(&b, FAKE_STEP_CALL, ERR_DEVICE);
+    turns_until(&b, 1);
+    assert_int_equal(hit->err.code, ERR_DEVICE);
+    assert_true(sched_faulted(b.sched));
+    next = submit(&b, 1, 1, 1, 1);
+    turns_until(&b, 2);
+    assert_err(&next->err, ERR_UNAVAILABLE, "the device failed; the daemon must be restarted");
+    job_free(hit);
+    job_free(next);
+    bench_close(&b);
+}
+
+static void test_retry_after_is_measured(void **state)
+{
+    struct bench b;
+    struct job *job;
+
+    (void)state;
+    bench_open(&b, 4);
+    assert_int_equal(sched_wait_s(b.sched, 100), 1);
+    job = submit(&b, 1, 1, 1, 1);
+    sched_turn(b.sched);
+    pass_time(&b, 8 * SECOND);
+    turns_until(&b, 1);
+    assert_int_equal(sched_wait_s(b.sched, 100), 1 + 100 * 8 / 4); /* 4 at a time, 8 s each */
+    job_free(job);
+    bench_close(&b);
+}
+
+static void test_thread_drains(void **state)
+{
+    struct bench b;
+    struct job *jobs[5];
+
+    (void)state;
+    bench_open(&b, 4);
+    for (int i = 0; i < 5; i++)
+        jobs[i] = submit(&b, (uint64_t)i, 2, 3, 1);
+    assert_int_equal(sched_start(b.sched, NULL), 0);
+    queue_close(b.queue);
+    sched_join(b.sched);
+    assert_true(sched_finished(b.sched));
+    assert_int_equal(b.done, 5);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(jobs[i]->err.code, ERR_NONE);
+        job_free(jobs[i]);
+    }
+    bench_close(&b);
+}
+
+static void test_abort_fails_everything(void **state)
+{
+    struct bench b;
+    struct job *jobs[5];
+
+    (void)state;
+    bench_open(&b, 2);
+    for (int i = 0; i < 5; i++)
+        jobs[i] = submit(&b, (uint64_t)i, 2, 3, 1);
+    atomic_store(&b.fake->hold, FAKE_STEP_CALL);
+    assert_int_equal(sched_start(b.sched, NULL), 0);
+    while (atomic_load(&b.fake->held) != FAKE_STEP_CALL)
+        usleep(100);
+    queue_close(b.queue);
+    sched_abort(b.sched);
+    atomic_store(&b.fake->hold, FAKE_NONE);
+    sched_join(b.sched);
+    assert_int_equal(b.done, 5);
+    for (int i = 0; i < 5; i++) {
+        assert_err(&jobs[i]->err, ERR_UNAVAILABLE, "the daemon is shutting down");
+        job_free(jobs[i]);
+    }
+    bench_close(&b);
+}
+
+static const struct CMUnitTest TESTS[] = {
+    cmocka_unit_test(test_one_picture),
+    cmocka_unit_test(test_new_jobs_join_between_steps),
+    cmocka_unit_test(test_same_picture_alone_and_in_company),
+    cmocka_unit_test(test_candidates_are_ranked),
+    cmocka_unit_test(test_guidance_takes_two_rows),
+    cmocka_unit_test(test_pairs_do_not_starve),
+    cmocka_unit_test(test_small_job_beside_a_large_one),
+    cmocka_unit_test(test_pixels_yield_to_steps),
+    cmocka_unit_test(test_deadline_while_drawing),
+    cmocka_unit_test(test_deadline_while_queued),
+    cmocka_unit_test(test_client_gone_at_every_turn),
+    cmocka_unit_test(test_failed_step_fails_its_batch_only),
+    cmocka_unit_test(test_failed_embedding_and_pixels_fail_one_job),
+    cmocka_unit_test(test_device_fault_latches),
+    cmocka_unit_test(test_retry_after_is_measured),
+    cmocka_unit_test(test_thread_drains),
+    cmocka_unit_test(test_abort_fails_everything),
+};
+
+TEST_MAIN(TESTS)
