@@ -58,7 +58,8 @@ struct job {
     struct job *next; /* in the owner's list */
     float *embed;     /* owned [embed_dim] of the prompt; valid once `encoded` */
     bool encoded;
-    int64_t started_ns; /* first picture got its slot; 0: none yet */
+    int64_t started_ns;      /* first picture got its slot; 0: none yet */
+    int64_t admitted, drawn; /* the scheduler's count when it last served this job; 0: never */
     struct picture *pictures;
     int n_pictures; /* request.candidates; after job_finish at most request.n */
     struct job_times times;

@@ -19,6 +19,7 @@ struct sched {
 
     struct job *running; /* oldest first */
     int n_running;
+    int64_t served; /* counts admissions and drawn pictures: who was served longest ago is next */
 
     pthread_t thread;
     int slots; /* pictures with default settings that fit into the rows */
@@ -220,13 +221,15 @@ static int admit(struct sched *s, struct job *job, struct picture *p)
         return -1;
     p->stage = PICTURE_DRAWING;
     p->started_ns = clock_ns();
+    job->admitted = ++s->served;
     if (!job->started_ns)
         job->started_ns = p->started_ns;
     queue_release(s->queue, 1);
     return 0;
 }
 
-/* The job with a waiting picture that has the fewest slots; the oldest of equals. */
+/* The job with a waiting picture that has the fewest slots; of equals the one served longest ago.
+ */
 static struct job *neediest(const struct sched *s)
 {
     struct job *best = NULL;
@@ -234,7 +237,9 @@ static struct job *neediest(const struct sched *s)
 
     for (struct job *job = s->running; job; job = job->next) {
         int n = count(job, PICTURE_DRAWING);
-        if (job->err.code == ERR_NONE && first(job, PICTURE_WAITING) && (!best || n < best_n)) {
+        if (job->err.code != ERR_NONE || !first(job, PICTURE_WAITING))
+            continue;
+        if (!best || n < best_n || (n == best_n && job->admitted < best->admitted)) {
             best = job;
             best_n = n;
         }
@@ -341,15 +346,26 @@ static void note_picture(struct sched *s, const struct picture *p)
     stats_add(s->stats, STATS_PICTURES, 1);
 }
 
+/* The job with complete tokens whose last picture was drawn longest ago. */
+static struct job *next_to_draw(const struct sched *s)
+{
+    struct job *best = NULL;
+
+    for (struct job *job = s->running; job; job = job->next)
+        if (first(job, PICTURE_TOKENS) && (!best || job->drawn < best->drawn))
+            best = job;
+    return best;
+}
+
 static void draw_one_picture(struct sched *s)
 {
-    struct job *job = s->running;
-    struct picture *p = NULL;
+    struct job *job = next_to_draw(s);
+    struct picture *p;
 
-    while (job && !(p = first(job, PICTURE_TOKENS)))
-        job = job->next;
-    if (!p)
+    if (!job)
         return;
+    p = first(job, PICTURE_TOKENS);
+    job->drawn = ++s->served;
     if (draw_and_score(s, job, p)) {
         note_fault(s, &job->err);
         end_failed(s);

@@ -10,8 +10,8 @@
 #include "base/buf.h"
 
 struct answer {
-    int status;      /* 0: the connection ended without one */
-    char *headers;   /* from the status line to the empty line */
+    int status;    /* 0: the connection ended without one */
+    char *headers; /* from the status line to the empty line */
     struct buf body;
 };
 

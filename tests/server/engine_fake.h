@@ -1,7 +1,7 @@
 /*
  * An engine of a few lines of arithmetic: every picture is a function of prompt, settings and seed,
- * as it must be of the real one. Knobs make it slow, stuck or broken; counters say what it was asked.
- * It has no lock: under TSan a call from a second thread shows.
+ * as it must be of the real one. Knobs make it slow, stuck or broken; counters say what it was
+ * asked. It has no lock: under TSan a call from a second thread shows.
  */
 #ifndef TESTS_SERVER_ENGINE_FAKE_H
 #define TESTS_SERVER_ENGINE_FAKE_H
@@ -31,13 +31,13 @@ struct fake {
     struct fake_slot slots[FAKE_ROWS_MAX];
 
     /* knobs, any thread */
-    _Atomic int step_us;    /* a step takes this long */
-    _Atomic int hold;       /* enum fake_call: that call waits until this changes */
-    _Atomic int fail;       /* enum fake_call: that call fails once ... */
-    _Atomic int fail_code;  /* ... with this error */
+    _Atomic int step_us;   /* a step takes this long */
+    _Atomic int hold;      /* enum fake_call: that call waits until this changes */
+    _Atomic int fail;      /* enum fake_call: that call fails once ... */
+    _Atomic int fail_code; /* ... with this error */
 
     /* what happened */
-    _Atomic int held;      /* the call that waits now */
+    _Atomic int held; /* the call that waits now */
     _Atomic int live, max_live, steps, admitted, dropped, embedded, decoded;
 };
 

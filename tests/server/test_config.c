@@ -33,9 +33,15 @@ static void test_defaults(void **state)
 
 static void test_flags(void **state)
 {
-    static const char *const FLAGS[] = { "--listen=*:0",   "--queue-max",     "100", "--backend",
-                                         "cpu",            "--no-half-close-is-gone",
-                                         "--log-level=debug", "--timeout-s=0.5", NULL };
+    static const char *const FLAGS[] = { "--listen=*:0",
+                                         "--queue-max",
+                                         "100",
+                                         "--backend",
+                                         "cpu",
+                                         "--no-half-close-is-gone",
+                                         "--log-level=debug",
+                                         "--timeout-s=0.5",
+                                         NULL };
     struct config c;
 
     (void)state;

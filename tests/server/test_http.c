@@ -95,8 +95,7 @@ static void test_json_answer(void **state)
 
     (void)state;
     open_default(&f);
-    client_generate(f.port,
-                    "{\"prompt\":\"a cat\",\"seed\":7,\"n\":2,\"return\":[\"tokens\"]}",
+    client_generate(f.port, "{\"prompt\":\"a cat\",\"seed\":7,\"n\":2,\"return\":[\"tokens\"]}",
                     "X-Request-Id: my-1\r\n", &a);
     assert_int_equal(a.status, 200);
     assert_string_equal(answer_header(&a, "X-Request-Id"), "my-1");
@@ -145,8 +144,7 @@ static void test_raw_png(void **state)
 
     client_generate(f.port, "{\"prompt\":\"a\",\"n\":5,\"seed\":9007199254740990}",
                     "Accept: text/html, IMAGE/PNG\r\n", &a);
-    assert_string_equal(answer_header(&a, "X-Seed"),
-                        "9007199254740990,9007199254740991,0,1,2");
+    assert_string_equal(answer_header(&a, "X-Seed"), "9007199254740990,9007199254740991,0,1,2");
     assert_int_equal(png_decode(a.body.data, a.body.len, 10000, &img, NULL), 0);
     assert_int_equal(img.w, 3 * FAKE_SIDE + 2 * 2); /* 3 columns, gaps of 2 */
     assert_int_equal(img.h, 2 * FAKE_SIDE + 2);
@@ -349,8 +347,8 @@ static void test_deadline(void **state)
     client_generate(f.port, CAT, "", &a);
     assert_int_equal(a.status, 504);
     error = parse(&a);
-    assert_string_equal(
-        json_string_value(json_object_get(json_object_get(error, "error"), "code")), "deadline");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(error, "error"), "code")),
+                        "deadline");
     json_decref(error);
     answer_release(&a);
     fixture_close(&f);
@@ -378,7 +376,9 @@ static void test_engine_failures(void **state)
 static void test_client_ids_are_plain(void **state)
 {
     static const char *const BAD[] = {
-        "X-Request-Id: a b\r\n", "X-Request-Id: \"\r\n", "X-Request-Id:\r\n",
+        "X-Request-Id: a b\r\n",
+        "X-Request-Id: \"\r\n",
+        "X-Request-Id:\r\n",
         "X-Request-Id: 0123456789012345678901234567890123456789012345678901234567890123\r\n",
     };
     struct fixture f;
@@ -600,7 +600,7 @@ static void test_slow_reader_is_cut_off(void **state)
     f.fake->engine.info.side = 512;
     fd = client_connect(f.port);
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-    client_post(fd, "{\"prompt\":\"a\",\"n\":16}", "");
+    client_post(fd, "{\"prompt\":\"a\",\"n\":8}", "");
     wait_for_stat(&f, STATS_CLIENT_ABORTS, 1);
     close(fd);
     fixture_close(&f);
@@ -631,7 +631,8 @@ static void leave_in(enum fake_call call)
     usleep(50000); /* the watch needs a moment; the engine stands still anyway */
     atomic_store(&f.fake->hold, FAKE_NONE);
     assert_dropped(&f);
-    assert_true(atomic_load(&f.fake->admitted) <= 5 + 1); /* 4 rows; the embedded first; the last test */
+    assert_true(atomic_load(&f.fake->admitted) <=
+                5 + 1); /* 4 rows; the embedded first; the last test */
     fixture_close(&f);
 }
 
@@ -690,7 +691,8 @@ static void test_gone_while_decoding(void **state)
     usleep(50000);
     atomic_store(&f.fake->hold, FAKE_NONE);
     assert_dropped(&f);
-    assert_int_equal(atomic_load(&f.fake->decoded), 1 + 1); /* the one in hand, and the test's last */
+    assert_int_equal(atomic_load(&f.fake->decoded),
+                     1 + 1); /* the one in hand, and the test's last */
     fixture_close(&f);
 }
 
@@ -730,7 +732,7 @@ static void test_gone_while_writing(void **state)
     fd = client_connect(f.port);
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    client_post(fd, "{\"prompt\":\"a\",\"n\":16}", "");
+    client_post(fd, "{\"prompt\":\"a\",\"n\":8}", "");
     assert_int_equal(recv(fd, &first, 1, 0), 1);
     close(fd);
     wait_for_stat(&f, STATS_CLIENT_ABORTS, 1);

@@ -107,8 +107,8 @@ static void test_headers(void **state)
 }
 
 static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test(test_every_error),       cmocka_unit_test(test_no_param_is_null),
-    cmocka_unit_test(test_broken_utf8),       cmocka_unit_test(test_json_and_lack_of_memory),
+    cmocka_unit_test(test_every_error), cmocka_unit_test(test_no_param_is_null),
+    cmocka_unit_test(test_broken_utf8), cmocka_unit_test(test_json_and_lack_of_memory),
     cmocka_unit_test(test_headers),
 };
 

@@ -25,7 +25,8 @@ static const struct {
     enum err_code code;
     const char *param, *message;
 } REFUSED[] = {
-    { "", ERR_INVALID, "", "body: not JSON: line 1, column 0: '[' or '{' expected near end of file" },
+    { "", ERR_INVALID, "",
+      "body: not JSON: line 1, column 0: '[' or '{' expected near end of file" },
     { "{\"prompt\":", ERR_INVALID, "",
       "body: not JSON: line 1, column 10: unexpected token near end of file" },
     { "[1]", ERR_INVALID, "", "body: a JSON object is expected, not a list" },
@@ -35,7 +36,7 @@ static const struct {
       "body: not JSON: line 1, column 22: duplicate object key near '\"prompt\"'" },
     { "{\"a\":[[[[[[[[1]]]]]]]]}", ERR_INVALID, "", "body: nested deeper than 8" },
     { "{\"prompt\":\"\xff\"}", ERR_INVALID, "",
-      "body: not JSON: line 1, column 10: unable to decode byte 0xff near '\"'" },
+      "body: not JSON: line 1, column 11: unable to decode byte 0xff near '\"'" },
     { "{}", ERR_INVALID, "prompt", "prompt: missing; give a prompt or an image" },
     { "{\"prompt\":null}", ERR_INVALID, "prompt", "prompt: missing; give a prompt or an image" },
     { "{\"prompt\":\"\"}", ERR_INVALID, "prompt", "prompt: 0 bytes is outside 1..32000" },
@@ -46,10 +47,12 @@ static const struct {
     { "{\"prompt\":\"a\",\"N\":1}", ERR_INVALID, "N", "N: unknown field; known are " KNOWN },
     { "{\"prompt\":\"a\",\"n\":0}", ERR_INVALID, "n", "n: 0 is outside 1..16" },
     { "{\"prompt\":\"a\",\"n\":17}", ERR_INVALID, "n", "n: 17 is outside 1..16" },
-    { "{\"prompt\":\"a\",\"n\":\"2\"}", ERR_INVALID, "n", "n: a whole number is expected, not a string" },
+    { "{\"prompt\":\"a\",\"n\":\"2\"}", ERR_INVALID, "n",
+      "n: a whole number is expected, not a string" },
     { "{\"prompt\":\"a\",\"n\":2.0}", ERR_INVALID, "n",
       "n: a whole number is expected, not a real number" },
-    { "{\"prompt\":\"a\",\"n\":true}", ERR_INVALID, "n", "n: a whole number is expected, not true" },
+    { "{\"prompt\":\"a\",\"n\":true}", ERR_INVALID, "n",
+      "n: a whole number is expected, not true" },
     { "{\"prompt\":\"a\",\"n\":99999999999999999999}", ERR_INVALID, "",
       "body: not JSON: line 1, column 38: too big integer near '99999999999999999999'" },
     { "{\"prompt\":\"a\",\"candidates\":65}", ERR_INVALID, "candidates",
@@ -92,7 +95,8 @@ static void test_refused(void **state)
         struct err e;
         char param[REQUEST_PARAM_MAX];
 
-        if (gen_request_parse(REFUSED[i].json, strlen(REFUSED[i].json), &LIMITS, &r, param, &e) == 0)
+        if (gen_request_parse(REFUSED[i].json, strlen(REFUSED[i].json), &LIMITS, &r, param, &e) ==
+            0)
             fail_msg("taken: %s", REFUSED[i].json);
         if (REFUSED[i].message)
             assert_string_equal(e.msg, REFUSED[i].message);
@@ -133,7 +137,8 @@ static void test_every_field_is_taken(void **state)
     struct gen_request r;
 
     (void)state;
-    parse("{\"prompt\":\"\xc3\xa9[[[[[[[[[[\\\"\",\"n\":16,\"candidates\":64,\"seed\":9007199254740991,"
+    parse("{\"prompt\":\"\xc3\xa9[[[[[[[[[[\\\"\",\"n\":16,\"candidates\":64,\"seed\":"
+          "9007199254740991,"
           "\"temperature\":0,\"top_k\":65536,\"top_p\":0.5,\"guidance_scale\":20,"
           "\"return\":[\"tokens\",\"tokens\"]}",
           &r);
@@ -172,9 +177,8 @@ static void image_body(int w, int h, bool jpeg, const char *prefix, struct buf *
     assert_int_equal(image_new(w, h, 3, &img, NULL), 0);
     img.px[0] = 200;
     buf_init(&bytes, 1 << 20);
-    assert_int_equal(jpeg ? jpeg_encode(&img, 90, &bytes, NULL)
-                          : png_encode(&img, NULL, 0, &bytes, NULL),
-                     0);
+    assert_int_equal(
+        jpeg ? jpeg_encode(&img, 90, &bytes, NULL) : png_encode(&img, NULL, 0, &bytes, NULL), 0);
     buf_init(body, 1 << 20);
     buf_printf(body, "{\"image\":\"%s", prefix);
     base64_encode(bytes.data, bytes.len, body);

@@ -184,8 +184,7 @@ static void test_candidates_are_ranked(void **state)
             better += all->pictures[j].score > best->pictures[i].score;
         assert_true(better <= i);
         assert_true(i == 0 || best->pictures[i - 1].score >= best->pictures[i].score);
-        assert_true(same_picture(&best->pictures[i],
-                                 &all->pictures[best->pictures[i].seed - 5]));
+        assert_true(same_picture(&best->pictures[i], &all->pictures[best->pictures[i].seed - 5]));
     }
     assert_true(atomic_load(&b.fake->max_live) <= 4);
     job_free(all);

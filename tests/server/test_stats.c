@@ -45,9 +45,9 @@ static void test_print(void **state)
     stats_request(s, 429);
     stats_request(s, 0); /* nonsense is not counted, nor a crash */
     stats_request(s, 600);
-    stats_observe(s, STATS_PNG, 1000000);       /* 0.001: on a bound */
-    stats_observe(s, STATS_PNG, 3000000);       /* 0.003 */
-    stats_observe(s, STATS_PNG, 500000000000);  /* 500 s: above all bounds */
+    stats_observe(s, STATS_PNG, 1000000);      /* 0.001: on a bound */
+    stats_observe(s, STATS_PNG, 3000000);      /* 0.003 */
+    stats_observe(s, STATS_PNG, 500000000000); /* 500 s: above all bounds */
     print(s, &b);
     assert_line(&b, "clipgen_queue_pictures 3");
     assert_line(&b, "clipgen_rows_used 5");
