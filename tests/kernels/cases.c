@@ -267,8 +267,8 @@ static void ref_double(const struct kernel_case *k, const struct array *in, stru
 #define TOP_P LIST(DTYPE_F32, 1, 1, 0.9, 0.75, 1, 0.5, 0.25, 0)
 
 /* Equal values at the third place, at the first, and everywhere. */
-static const double TIES[] = { 1, 3, 2, 2, -1, 2, 2, 0, 2, 4, -2, 1,
-                               3, 3, 1, 0, 3,  2, 3, 0, 3, 1, 2,  2 };
+static const double TIES[3 * 12] = { 1, 3, 2, 2, -1, 2, 2, 0, 2, 4, -2, 1, 3, 3, 1, 0, 3, 2,
+                                     3, 0, 3, 1, 2,  2, 1, 1, 1, 1, 1,  1, 1, 1, 1, 1, 1, 1 };
 
 /* ---- the list; sizes are odd, and some large enough for several threads ---- */
 
