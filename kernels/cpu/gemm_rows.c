@@ -3,7 +3,7 @@
  *
  * Every output is one dot product, its lanes summed over k in the same order whatever m is, so a
  * row's bits do not depend on its company. Weights are read once, in the order they lie in memory;
- * WROWS of them meet XROWS rows of x in registers.
+ * four of their rows meet XROWS rows of x in registers.
  */
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/par.h"
@@ -14,57 +14,52 @@
 #define XROWS (VEC_REGISTERS / 8)
 /* Weight rows of one task. */
 #define TASK_ROWS 16
+/* Fewer multiply-adds than this are not worth waking other threads. */
+#define ALONE 100000
 
-/* dot[i][j] = x row i . w row j; nx, nw are constants at every call. */
+/* Lane j of dot[i] = x row i . w row j; nx is a constant at every call. */
 static inline __attribute__((always_inline)) void
-dots(int nx, int nw, const float *x, int64_t ldx, const float *w, int64_t ldw, int64_t k,
-     float dot[XROWS][WROWS])
+dots(int nx, const float *x, int64_t ldx, const float *const w[WROWS], int64_t k, quad dot[XROWS])
 {
     vec sum[XROWS][WROWS] = { 0 };
     int64_t l = 0;
     for (; l + VEC_LANES <= k; l += VEC_LANES)
         for (int i = 0; i < nx; i++)
-            for (int j = 0; j < nw; j++)
-                sum[i][j] += vec_load(x + i * ldx + l) * vec_load(w + j * ldw + l);
+            for (int j = 0; j < WROWS; j++)
+                sum[i][j] += vec_load(x + i * ldx + l) * vec_load(w[j] + l);
     for (int i = 0; i < nx; i++)
-        for (int j = 0; j < nw; j++) {
-            dot[i][j] = vec_sum(sum[i][j]);
-            for (int64_t t = l; t < k; t++)
-                dot[i][j] += x[i * ldx + t] * w[j * ldw + t];
-        }
+        dot[i] = vec_sums(sum[i]);
+    for (; l < k; l++) {
+        quad col = { w[0][l], w[1][l], w[2][l], w[3][l] };
+        for (int i = 0; i < nx; i++)
+            dot[i] += x[i * ldx + l] * col;
+    }
 }
 
-/* c [nx, nw] from dot products. */
-static inline void put(const struct backend_gemm *g, int64_t nx, int64_t nw,
-                       float dot[XROWS][WROWS], float *c)
+static inline void put(const struct backend_gemm *g, quad dot, int64_t n, float *c)
 {
-    for (int64_t i = 0; i < nx; i++)
-        for (int64_t j = 0; j < nw; j++) {
-            float old = g->beta != 0 ? g->beta * c[i * g->ldc + j] : 0;
-            c[i * g->ldc + j] = g->alpha * dot[i][j] + old;
-        }
+    for (int64_t j = 0; j < n; j++)
+        c[j] = g->alpha * dot[j] + (g->beta != 0 ? g->beta * c[j] : 0);
 }
 
-/* All rows of x against weight rows j .. j + nw. */
-static void weights_block(const struct backend_gemm *g, int64_t j, int64_t nw)
+/* All rows of x against weight rows j .. j + n; beyond n the last is repeated. */
+static void weights_block(const struct backend_gemm *g, int64_t j, int64_t n)
 {
-    const float *w = g->b + j * g->ldb;
-    float dot[XROWS][WROWS];
+    const float *w[WROWS];
+    quad dot[XROWS];
     int64_t i = 0;
 
-    for (; nw == WROWS && i + XROWS <= g->m; i += XROWS) {
-        dots(XROWS, WROWS, g->a + i * g->lda, g->lda, w, g->ldb, g->k, dot);
-        put(g, XROWS, WROWS, dot, g->c + i * g->ldc + j);
+    for (int64_t r = 0; r < WROWS; r++)
+        w[r] = g->b + (j + par_min(r, n - 1)) * g->ldb;
+    for (; i + XROWS <= g->m; i += XROWS) {
+        dots(XROWS, g->a + i * g->lda, g->lda, w, g->k, dot);
+        for (int64_t r = 0; r < XROWS; r++)
+            put(g, dot[r], n, g->c + (i + r) * g->ldc + j);
     }
-    for (; nw == WROWS && i < g->m; i++) {
-        dots(1, WROWS, g->a + i * g->lda, g->lda, w, g->ldb, g->k, dot);
-        put(g, 1, WROWS, dot, g->c + i * g->ldc + j);
+    for (; i < g->m; i++) {
+        dots(1, g->a + i * g->lda, g->lda, w, g->k, dot);
+        put(g, dot[0], n, g->c + i * g->ldc + j);
     }
-    for (; i < g->m; i++)
-        for (int64_t t = 0; t < nw; t++) {
-            dots(1, 1, g->a + i * g->lda, g->lda, w + t * g->ldb, g->ldb, g->k, dot);
-            put(g, 1, 1, dot, g->c + i * g->ldc + j + t);
-        }
 }
 
 static void finish(const struct backend_gemm *g, int64_t j0, int64_t j1)
@@ -82,7 +77,9 @@ static void finish(const struct backend_gemm *g, int64_t j0, int64_t j1)
 
 void CPU(gemm_rows)(const struct cpu *cpu, const struct backend_gemm *g)
 {
-#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+    int threads = g->m * g->n * g->k < ALONE ? 1 : cpu->threads;
+
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t j0 = 0; j0 < g->n; j0 += TASK_ROWS) {
         int64_t j1 = par_min(j0 + TASK_ROWS, g->n);
         for (int64_t j = j0; j < j1; j += WROWS)

@@ -39,32 +39,19 @@ static inline int64_t panel_cols(struct panels p, int64_t i)
            panel_start(p, i) * VEC_LANES;
 }
 
-/* to [4, 4 rows apart by `width`] = the transpose of four rows of four at b, j_step apart. */
-static inline void panel_transpose(const float *b, int64_t j_step, float *to, int64_t width)
-{
-    typedef float quad __attribute__((vector_size(16)));
-    quad r[4], lo[2], hi[2];
-    for (int i = 0; i < 4; i++)
-        memcpy(&r[i], b + i * j_step, sizeof r[i]);
-    for (int i = 0; i < 2; i++) {
-        lo[i] = __builtin_shufflevector(r[2 * i], r[2 * i + 1], 0, 4, 1, 5);
-        hi[i] = __builtin_shufflevector(r[2 * i], r[2 * i + 1], 2, 6, 3, 7);
-    }
-    r[0] = __builtin_shufflevector(lo[0], lo[1], 0, 1, 4, 5);
-    r[1] = __builtin_shufflevector(lo[0], lo[1], 2, 3, 6, 7);
-    r[2] = __builtin_shufflevector(hi[0], hi[1], 0, 1, 4, 5);
-    r[3] = __builtin_shufflevector(hi[0], hi[1], 2, 3, 6, 7);
-    for (int i = 0; i < 4; i++)
-        memcpy(to + i * width, &r[i], sizeof r[i]);
-}
-
 /* Rows k..k + 4 of the panel when k_step is 1. */
 static inline void panel_pack_columns(const float *b, int64_t j_step, int64_t cols, int64_t width,
                                       float *to)
 {
     int64_t j = 0;
-    for (; j + 4 <= cols; j += 4)
-        panel_transpose(b + j * j_step, j_step, to + j, width);
+    for (; j + 4 <= cols; j += 4) {
+        quad r[4];
+        for (int i = 0; i < 4; i++)
+            memcpy(&r[i], b + (j + i) * j_step, sizeof r[i]);
+        quad_transpose(r);
+        for (int i = 0; i < 4; i++)
+            memcpy(to + i * width + j, &r[i], sizeof r[i]);
+    }
     for (; j < width; j++)
         for (int64_t k = 0; k < 4; k++)
             to[k * width + j] = j < cols ? b[j * j_step + k] : 0;
