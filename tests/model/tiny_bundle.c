@@ -1,7 +1,10 @@
 #include "tests/model/tiny_bundle.h"
 
+#include <string.h>
+
 #include "base/mem.h"
-#include "tests/model/tiny.h"
+#include "model/weights_read.h"
+#include "tests/model/golden.h"
 #include "tests/test.h"
 
 struct bundle_config tiny_bundle_config(bool null_cond)
@@ -37,43 +40,51 @@ struct bundle_config tiny_bundle_config(bool null_cond)
     };
 }
 
-/* The values of every parameter that both lists have. */
-static void copy_params(const struct param_list *from, struct param_list *to)
+/* A parameter that the reference has not keeps what it had. */
+static void load_one(const struct weights *w, struct device *dev, struct param *p)
 {
+    const struct weights_entry *t = weights_find(w, p->name);
+    const int64_t *d = p->value.dim;
+    size_t n = (size_t)tensor_count(&p->value);
     struct err e = { 0 };
 
-    for (int i = 0; i < from->n; i++) {
-        const struct tensor *source = &from->item[i]->value;
-        struct param *p = param_find(to, from->item[i]->name);
-        size_t n = tensor_bytes(source);
-        void *values = mem_alloc(n, 1);
-        assert_non_null(p);
-        assert_true(tensor_same_shape(source, &p->value));
-        golden_ok(device_download(from->dev, source, 0, values, n, &e), &e);
-        golden_ok(device_upload(to->dev, &p->value, 0, values, n, &e), &e);
-        mem_free(values);
-    }
+    if (!t)
+        return;
+    float *file = mem_alloc(n, sizeof *file), *memory = mem_alloc(n, sizeof *memory);
+    assert_int_equal(weights_entry_count(t), n);
+    golden_ok(weights_read_f32(t, file, &e), &e);
+    if (p->flags & PARAM_CONV)
+        weights_filters_in(file, (size_t)d[0], (size_t)d[3], (size_t)(d[1] * d[2]), memory);
+    else
+        memcpy(memory, file, n * sizeof *file);
+    golden_ok(device_upload(dev, &p->value, 0, memory, n * sizeof *memory, &e), &e);
+    mem_free(file);
+    mem_free(memory);
+}
+
+static void load(const char *name, struct param_list *l)
+{
+    struct err e = { 0 };
+    struct weights *w;
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/tests/data/golden/%s", test_srcdir(), name);
+    golden_ok(weights_open(path, &w, &e), &e);
+    for (int i = 0; i < l->n; i++)
+        load_one(w, l->dev, l->item[i]);
+    weights_close(w);
 }
 
 struct bundle *tiny_bundle(struct device *dev, bool null_cond)
 {
     struct bundle_config c = tiny_bundle_config(null_cond);
     struct err e = { 0 };
-    struct tiny_vqgan vqgan;
-    struct tiny_clip clip;
-    struct tiny_gpt gpt;
     struct bundle *b;
 
     golden_ok(bundle_new(&c, dev, &b, &e), &e);
     golden_ok(param_list_reset(&b->gpt_params, 1, &e), &e);
-    tiny_clip_open(&clip);
-    copy_params(&clip.params, &b->clip_params);
-    tiny_clip_close(&clip);
-    tiny_gpt_open(&gpt);
-    copy_params(&gpt.params, &b->gpt_params);
-    tiny_gpt_close(&gpt);
-    tiny_vqgan_open(&vqgan, c.vqgan.norm_eps);
-    copy_params(&vqgan.params, &b->vqgan_params);
-    tiny_vqgan_close(&vqgan);
+    load("clip_tiny.safetensors", &b->clip_params);
+    load("gpt_tiny.safetensors", &b->gpt_params);
+    load("vqgan_tiny.safetensors", &b->vqgan_params);
     return b;
 }
