@@ -80,10 +80,14 @@ static bool is_left_out(const struct candidate *c)
 
 /* --- what may be mirrored --- */
 
-/* Pictures with writing, a direction in the name, or a known outline. */
+/* Words in the names of pictures that show writing, a direction, a dial, a map or a phase. */
 static const char *const NOT_MIRRORED[] = {
-    "left",
-    "right",
+    "arrow",       "left",     "leftwards",      "right",     "rightwards", "waxing",  "waning",
+    "quarter",     "clock",    "watch",          "stopwatch", "crescent",   "globe",   "map",
+    "compass",     "calendar", "bank",           "banknote",  "money",      "chart",   "medal",
+    "convenience", "ticket",   "tickets",        "pool",      "mahjong",    "hundred", "zzz",
+    "symbols",     "envelope", "slot",           "pager",     "score",      "note",    "notes",
+    "newspaper",   "e-mail",   "identification", "bus stop",  "credit",
 };
 
 static bool has_word(const char *name, const char *word)
