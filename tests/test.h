@@ -30,7 +30,7 @@ static inline const char *test_srcdir(void)
         assert_int_equal((e)->code, want_code);                                                    \
     } while (0)
 
-#define TEST_MAIN(tests)                                                                           \
+#define TEST_MAIN_WITH(tests, before_all, after_all)                                               \
     int main(int argc, char **argv)                                                                \
     {                                                                                              \
         char pattern[256];                                                                         \
@@ -38,7 +38,9 @@ static inline const char *test_srcdir(void)
             snprintf(pattern, sizeof pattern, "*%s*", argv[1]);                                    \
             cmocka_set_test_filter(pattern);                                                       \
         }                                                                                          \
-        return cmocka_run_group_tests(tests, NULL, NULL);                                          \
+        return cmocka_run_group_tests(tests, before_all, after_all);                               \
     }
+
+#define TEST_MAIN(tests) TEST_MAIN_WITH(tests, NULL, NULL)
 
 #endif

@@ -44,15 +44,6 @@ static inline int tmp_remove(void **state)
 }
 
 /* TEST_MAIN with the directory around the tests. */
-#define TEST_MAIN_TMP(tests)                                                                       \
-    int main(int argc, char **argv)                                                                \
-    {                                                                                              \
-        char pattern[256];                                                                         \
-        if (argc > 1) {                                                                            \
-            snprintf(pattern, sizeof pattern, "*%s*", argv[1]);                                    \
-            cmocka_set_test_filter(pattern);                                                       \
-        }                                                                                          \
-        return cmocka_run_group_tests(tests, tmp_make, tmp_remove);                                \
-    }
+#define TEST_MAIN_TMP(tests) TEST_MAIN_WITH(tests, tmp_make, tmp_remove)
 
 #endif
