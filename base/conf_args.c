@@ -121,8 +121,11 @@ int conf_args(const struct conf_row *rows, void *config, int argc, char **argv, 
 const char *conf_peek(int argc, char **argv, const char *name)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        struct flag f = flag_of(argv[i]);
-        if (!is_flag(argv[i]) || !is_one_of(&f, name))
+        struct flag f;
+        if (!is_flag(argv[i]))
+            continue; /* maybe shorter than "--" */
+        f = flag_of(argv[i]);
+        if (!is_one_of(&f, name))
             continue;
         if (!f.value && i + 1 < argc && is_value(argv[i + 1]))
             return argv[i + 1];

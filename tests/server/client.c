@@ -53,7 +53,7 @@ static bool read_headers(int fd, struct buf *b)
 
 const char *answer_header(const struct answer *a, const char *name)
 {
-    static char value[512];
+    static _Thread_local char value[512];
     size_t n = strlen(name);
 
     for (const char *line = a->headers; line && *line; line = strchr(line, '\n') + 1) {
