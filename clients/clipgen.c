@@ -1,0 +1,163 @@
+/*
+ * clipgen: the command line of clipgend.
+ */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/generate.h"
+#include "clients/show.h"
+#include "clients/web.h"
+
+#define SERVER "http://127.0.0.1:8080"
+
+static void print_help(void)
+{
+    puts("Usage: clipgen generate \"WHAT TO DRAW\" [flags]\n"
+         "       clipgen models | health [--server URL]\n"
+         "Draws pictures with a running clipgend.\n\n"
+         "Examples\n"
+         "  clipgen generate \"a cat\"                      one picture, into a-cat.png\n"
+         "  clipgen generate \"a cat\" -o cat.png -n 4      cat-1.png ... cat-4.png\n"
+         "  clipgen generate \"a cat\" --seed 7             the same picture every time\n"
+         "  clipgen generate \"a cat\" --candidates 32      the best of 32, as CLIP sees it\n"
+         "  clipgen generate --image photo.jpg            something like this picture\n\n"
+         "Flags of generate\n"
+         "  -o, --output FILE    where to write; several pictures get -1, -2, ... before the dot\n"
+         "  -n, --n N            pictures (1..16; default 1)\n"
+         "  --candidates N       draw so many, keep the best n (n..64)\n"
+         "  --seed N             picture i has seed N + i; default random, and printed\n"
+         "  --image FILE         a PNG or JPEG instead of words\n"
+         "  --temperature X      above 1 wilder, below 1 tamer (0..10)\n"
+         "  --top-k N            draw from the N likeliest tokens; 0: from all\n"
+         "  --top-p X            draw from the likeliest with probability X together (0..1)\n"
+         "  --guidance X         how strongly the words pull (1..20; 1: no guidance)\n\n"
+         "Flags of all\n"
+         "  --server URL         default $CLIPGEN_SERVER, or " SERVER "\n"
+         "  --help, --version\n\n"
+         "Exit status: 0 done, 1 failed, 2 used wrongly.");
+}
+
+enum { HELP = 'h', VERSION = 'V', VALUE = 256 /* + index into VALUES */ };
+
+/* Flags with a value, and where it goes. */
+static const struct {
+    const char *name;
+    size_t offset;
+} VALUES[] = {
+    { "output", offsetof(struct generate_options, output) },
+    { "n", offsetof(struct generate_options, n) },
+    { "server", offsetof(struct generate_options, server) },
+    { "image", offsetof(struct generate_options, image) },
+    { "candidates", offsetof(struct generate_options, candidates) },
+    { "seed", offsetof(struct generate_options, seed) },
+    { "temperature", offsetof(struct generate_options, temperature) },
+    { "top-k", offsetof(struct generate_options, top_k) },
+    { "top-p", offsetof(struct generate_options, top_p) },
+    { "guidance", offsetof(struct generate_options, guidance) },
+};
+
+#define N_VALUES (sizeof VALUES / sizeof VALUES[0])
+
+static void fill_flags(struct option flags[N_VALUES + 3])
+{
+    for (size_t i = 0; i < N_VALUES; i++)
+        flags[i] = (struct option){ VALUES[i].name, required_argument, NULL, VALUE + (int)i };
+    flags[N_VALUES] = (struct option){ "help", no_argument, NULL, HELP };
+    flags[N_VALUES + 1] = (struct option){ "version", no_argument, NULL, VERSION };
+    flags[N_VALUES + 2] = (struct option){ NULL, 0, NULL, 0 };
+}
+
+/* False for a flag that is unknown. */
+static bool take_value(struct generate_options *o, int flag, const char *value)
+{
+    size_t i = flag == 'o' ? 0 : flag == 'n' ? 1 : (size_t)(flag - VALUE);
+
+    if (i >= N_VALUES)
+        return false;
+    *(const char **)((char *)o + VALUES[i].offset) = value;
+    return true;
+}
+
+/* True: go on; else main returns *ret_status. */
+static bool read_flags(int argc, char **argv, struct generate_options *o, int *ret_status)
+{
+    struct option flags[N_VALUES + 3];
+    int flag;
+
+    fill_flags(flags);
+    while ((flag = getopt_long(argc, argv, "ho:n:", flags, NULL)) != -1) {
+        if (take_value(o, flag, optarg))
+            continue;
+        *ret_status = flag == HELP || flag == VERSION ? 0 : 2;
+        if (flag == HELP)
+            print_help();
+        else if (flag == VERSION)
+            puts("clipgen " CLIPGEN_VERSION);
+        else
+            fputs("Try clipgen --help.\n", stderr);
+        return false;
+    }
+    return true;
+}
+
+static int used_wrongly(const char *words, const char *what)
+{
+    fprintf(stderr, "clipgen: %s%s\nTry clipgen --help.\n", words, what);
+    return 2;
+}
+
+static int report(int failed, const struct err *e)
+{
+    if (failed)
+        fprintf(stderr, "clipgen: %s\n", e->msg);
+    return failed ? 1 : 0;
+}
+
+static int run_generate(struct generate_options *o, int n_words, char **words)
+{
+    struct err e;
+
+    if (n_words > 1)
+        return used_wrongly("one prompt, please; put it in quotes: ", words[1]);
+    if (n_words == 0 && !o->image)
+        return used_wrongly("what shall be drawn? clipgen generate \"a red apple\"", "");
+    o->prompt = n_words ? words[0] : NULL;
+    return report(generate(o, &e), &e);
+}
+
+static int run(struct generate_options *o, int n_words, char **words)
+{
+    struct err e;
+
+    if (n_words == 0)
+        return used_wrongly("what to do: generate, models or health?", "");
+    if (strcmp(words[0], "generate") == 0)
+        return run_generate(o, n_words - 1, words + 1);
+    if (n_words > 1)
+        return used_wrongly("unexpected argument: ", words[1]);
+    if (strcmp(words[0], "models") == 0)
+        return report(show_models(o->server, &e), &e);
+    if (strcmp(words[0], "health") == 0)
+        return report(show_health(o->server, &e), &e);
+    return used_wrongly("unknown command: ", words[0]);
+}
+
+int main(int argc, char **argv)
+{
+    const char *server = getenv("CLIPGEN_SERVER");
+    struct generate_options o = { .server = server && *server ? server : SERVER };
+    struct err e;
+    int status = 0;
+
+    if (!read_flags(argc, argv, &o, &status))
+        return status;
+    if (web_open(&e))
+        return report(-1, &e);
+    status = run(&o, argc - optind, argv + optind);
+    web_close();
+    return status;
+}

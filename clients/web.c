@@ -1,0 +1,153 @@
+#include "clients/web.h"
+
+#include <curl/curl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+#define ANSWER_MAX ((size_t)256 << 20)
+#define URL_MAX 2048
+#define CONNECT_TIMEOUT_S 10L
+#define TICK_MS 100
+
+int web_open(struct err *e)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_set(e, ERR_INTERNAL, "libcurl did not start");
+    return 0;
+}
+
+void web_close(void)
+{
+    curl_global_cleanup();
+}
+
+static size_t on_data(char *data, size_t size, size_t n, void *answer)
+{
+    struct buf *b = answer;
+
+    buf_append(b, data, size * n);
+    return b->failed ? 0 : size * n;
+}
+
+static void set_options(CURL *c, const char *url, const char *body, struct curl_slist *headers,
+                        struct buf *answer)
+{
+    curl_easy_setopt(c, CURLOPT_URL, url);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "clipgen/" CLIPGEN_VERSION);
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_data);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, answer);
+    if (!body)
+        return;
+    curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
+}
+
+/* Runs one transfer, ticking. */
+static CURLcode run(CURLM *m, CURL *c, struct web_tick tick)
+{
+    CURLcode result = CURLE_OK;
+    CURLMsg *msg;
+    int running = 1, left;
+
+    if (curl_multi_add_handle(m, c) != CURLM_OK)
+        return CURLE_FAILED_INIT;
+    while (running) {
+        if (curl_multi_perform(m, &running) != CURLM_OK ||
+            (running && curl_multi_poll(m, NULL, 0, TICK_MS, NULL) != CURLM_OK))
+            return CURLE_FAILED_INIT;
+        if (tick.tick)
+            tick.tick(tick.arg);
+    }
+    while ((msg = curl_multi_info_read(m, &left)))
+        if (msg->msg == CURLMSG_DONE)
+            result = msg->data.result;
+    curl_multi_remove_handle(m, c);
+    return result;
+}
+
+static int transfer_failed(CURLcode code, const char *server, struct err *e)
+{
+    if (code == CURLE_COULDNT_CONNECT)
+        return err_set(
+            e, ERR_UNAVAILABLE,
+            "no daemon answers at %.80s; start one with `clipgend --bundle DIR`, or name "
+            "another with --server URL",
+            server);
+    return err_set(e, ERR_IO, "%.80s: %s", server, curl_easy_strerror(code));
+}
+
+/* -> HTTP status and body. */
+static int transfer(const char *server, const char *url, const char *body, struct web_tick tick,
+                    struct buf *answer, long *ret_status, struct err *e)
+{
+    CURLM *m = curl_multi_init();
+    CURL *c = curl_easy_init();
+    struct curl_slist *headers =
+        curl_slist_append(NULL, body ? "Content-Type: application/json" : "Accept: */*");
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+
+    if (m && c && headers) {
+        set_options(c, url, body, headers, answer);
+        code = run(m, c, tick);
+        curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, ret_status);
+    }
+    curl_easy_cleanup(c);
+    curl_multi_cleanup(m);
+    curl_slist_free_all(headers);
+    return code == CURLE_OK ? 0 : transfer_failed(code, server, e);
+}
+
+/* The daemon's own words, if it is one. */
+static int refused(const char *server, long status, const json_t *o, struct err *e)
+{
+    const char *words = json_string_value(json_object_get(json_object_get(o, "error"), "message"));
+
+    if (!words)
+        return err_set(e, ERR_FORMAT, "%.80s answers with status %ld; is this clipgend?", server,
+                       status);
+    if (status == 429)
+        return err_set(e, ERR_BUSY, "the daemon is busy (%s); try again later", words);
+    return err_set(e, ERR_INVALID, "%s", words);
+}
+
+/* "http://host/" and "http://host" are the same server. */
+static void join_url(const char *server, const char *path, char url[URL_MAX])
+{
+    size_t n = strlen(server);
+
+    if (n && server[n - 1] == '/')
+        n--;
+    snprintf(url, URL_MAX, "%.*s%s", n < URL_MAX / 2 ? (int)n : URL_MAX / 2, server, path);
+}
+
+int web_call(const char *server, const char *path, const char *body, int allow_503,
+             struct web_tick tick, json_t **ret_json, struct err *e)
+{
+    char url[URL_MAX];
+    struct buf answer;
+    long status = 0;
+    json_t *o;
+
+    join_url(server, path, url);
+    buf_init(&answer, ANSWER_MAX);
+    if (transfer(server, url, body, tick, &answer, &status, e)) {
+        buf_release(&answer);
+        return -1;
+    }
+    o = json_loadb(answer.data ? answer.data : "", answer.len, 0, NULL);
+    buf_release(&answer);
+    if (!o || (status != 200 && !(status == 503 && allow_503))) {
+        refused(server, status, o, e);
+        json_decref(o);
+        return -1;
+    }
+    *ret_json = o;
+    return 0;
+}
