@@ -16,6 +16,7 @@
 #define IMAGE_FILE_MAX ((size_t)64 << 20)
 #define PATH_MAX_BYTES 4096
 #define NAME_BYTES 60 /* of a prompt, for a file's name */
+#define NAME_MAX_BYTES (NAME_BYTES + 16)
 
 /* ---- the request ---- */
 
@@ -101,7 +102,7 @@ static int make_request(const struct generate_options *o, struct buf *ret, struc
 /* ---- the files ---- */
 
 /* "A cat, sleeping" -> "a-cat-sleeping.png" */
-static void name_from_prompt(const char *prompt, char name[NAME_BYTES + 8])
+static void name_from_prompt(const char *prompt, char name[NAME_MAX_BYTES])
 {
     size_t n = 0;
 
@@ -117,7 +118,7 @@ static void name_from_prompt(const char *prompt, char name[NAME_BYTES + 8])
     }
     while (n && name[n - 1] == '-')
         n--;
-    snprintf(name + n, 8, "%s.png", n ? "" : "picture");
+    snprintf(name + n, NAME_MAX_BYTES - NAME_BYTES, "%s.png", n ? "" : "picture");
 }
 
 /* "cat.png" for one picture, "cat-1.png", "cat-2.png" for several. */
@@ -186,7 +187,7 @@ static int ask(const struct generate_options *o, json_t **ret_answer, struct err
 
 int generate(const struct generate_options *o, struct err *e)
 {
-    char name[NAME_BYTES + 8];
+    char name[NAME_MAX_BYTES];
     json_t *answer;
     int failed;
 

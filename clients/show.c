@@ -9,12 +9,12 @@
 static const struct web_tick NO_TICK = { NULL, NULL };
 
 /* "  key: value" a line, objects one step further in. */
-static void print_object(const json_t *o, int indent)
+static void print_object(json_t *o, int indent)
 {
     const char *key;
     json_t *v;
 
-    json_object_foreach((json_t *)(uintptr_t)o, key, v)
+    json_object_foreach(o, key, v)
     {
         printf("%*s%s:", indent, "", key);
         if (json_is_string(v))
