@@ -106,7 +106,8 @@ char *buf_take(struct buf *b, size_t *ret_len)
 {
     char *data = b->data;
 
-    *ret_len = b->len;
+    if (ret_len)
+        *ret_len = b->len;
     buf_init(b, b->max);
     return data;
 }
