@@ -1,5 +1,7 @@
 #include "trainer/step_clip.h"
 
+#include <math.h>
+
 #include "base/mem.h"
 #include "model/clip.h"
 #include "trainer/pixels.h"
@@ -79,10 +81,25 @@ static double top1(const struct step_clip *s)
     return (double)right / (double)b;
 }
 
+/* OpenAI's bound: a scale of at most 100 keeps the softmax from freezing (arXiv 2103.00020, 2.5).
+ */
+static int limit_scale(struct step_clip *s, float *ret_scale, struct err *e)
+{
+    struct tensor *t = s->clip.logit_scale;
+    const float most = logf(100);
+    if (device_download(s->stage->dev, t, 0, ret_scale, sizeof *ret_scale, e))
+        return -1;
+    if (*ret_scale <= most)
+        return 0;
+    *ret_scale = most;
+    return device_upload(s->stage->dev, t, 0, &most, sizeof most, e);
+}
+
 static int step(void *self, int64_t step, struct metrics *m, double *ret_flops, struct err *e)
 {
     struct step_clip *s = self;
     const struct config_training *t = s->training;
+    float scale;
     if (loader_next(s->loader, &s->batch, e))
         return -1;
     for (int64_t b = 0; b < t->batch; b++)
@@ -90,10 +107,11 @@ static int step(void *self, int64_t step, struct metrics *m, double *ret_flops, 
     s->step = step;
     s->rate = schedule_rate(step, t->steps, t->warmup, t->rate, t->rate_end);
     if (param_list_zero_grads(&s->params, e) ||
-        workspace_run(&s->work, s, graph, true, (uint64_t)step, e))
+        workspace_run(&s->work, s, graph, true, (uint64_t)step, e) || limit_scale(s, &scale, e))
         return -1;
     metrics_set(m, "loss", s->loss);
     metrics_set(m, "top1", top1(s));
+    metrics_set(m, "logit_scale", exp(scale));
     metrics_set(m, "grad_norm", s->norm);
     metrics_set(m, "rate", s->rate);
     *ret_flops = s->flops;
