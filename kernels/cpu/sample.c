@@ -1,17 +1,20 @@
 /*
  * Logits -> filtered probabilities -> tokens, one row a thread, no row aware of the others.
  *
- * Filters want the logits in descending order, but rarely many of them: a heap is built in one pass
- * and gives them one by one, the lower index first among equals.
+ * A filter keeps the first numbers in descending order, up to some count or sum. Numbers are thrown
+ * into bins by their leading bits, and the bins are walked from the largest: only the bin in which
+ * the limit falls has to be sorted, by a heap that gives its numbers one by one, the lower index
+ * first among equals.
  */
 #include <math.h>
+#include <string.h>
 
 #include "base/rng.h"
 #include "kernels/cpu/check.h"
 #include "kernels/cpu/map.h"
-#include "kernels/cpu/vmath.h"
+#include "kernels/cpu/row.h"
 
-/* ---- descending order, lazily ---- */
+/* ---- descending order within a bin, lazily ---- */
 
 struct entry {
     float value;
@@ -43,15 +46,10 @@ static void heap_sink(struct heap *h, int64_t i)
     h->entry[i] = moved;
 }
 
-static struct heap heap_build(struct entry *memory, const float *x, int64_t n)
+static void heap_build(struct heap *h)
 {
-    struct heap h = { memory, n };
-
-    for (int64_t i = 0; i < n; i++)
-        memory[i] = (struct entry){ x[i], (int32_t)i };
-    for (int64_t i = n / 2; i-- > 0;)
-        heap_sink(&h, i);
-    return h;
+    for (int64_t i = h->n / 2; i-- > 0;)
+        heap_sink(h, i);
 }
 
 static struct entry heap_take(struct heap *h)
@@ -61,6 +59,54 @@ static struct entry heap_take(struct heap *h)
     h->entry[0] = h->entry[--h->n];
     heap_sink(h, 0);
     return first;
+}
+
+/* ---- bins ---- */
+
+#define BINS 4096 /* sign, exponent and three bits: eight bins between a number and its double */
+
+/* Bins in the order of the numbers. */
+static uint32_t bin_of(float x)
+{
+    uint32_t bits = vm_to_bits(x);
+
+    return (bits ^ (bits >> 31 ? 0xffffffffu : 0x80000000u)) >> 20;
+}
+
+/* Memory of a row: its numbers and what the filters need. */
+struct row {
+    float *x; /* [V] */
+    int64_t V;
+    double *bin;         /* [BINS] sum of the weights of a bin's numbers */
+    struct entry *entry; /* [V] */
+};
+
+/* Where the sum over numbers in descending order passes a limit. */
+struct edge {
+    uint32_t bin;
+    double above;     /* sum over the bins above */
+    struct heap heap; /* the bin's own numbers */
+};
+
+/* Each number weighs 1 (`count`) or itself. False: the sum never passes the limit. */
+static bool find_edge(const struct row *r, bool count, double limit, struct edge *ret)
+{
+    uint32_t b = BINS;
+    double above = 0;
+
+    memset(r->bin, 0, BINS * sizeof *r->bin);
+    for (int64_t j = 0; j < r->V; j++)
+        r->bin[bin_of(r->x[j])] += count ? 1.0 : r->x[j];
+    while (b > 0 && above + r->bin[b - 1] <= limit)
+        above += r->bin[--b];
+    if (b == 0)
+        return false;
+    *ret = (struct edge){ b - 1, above, { r->entry, 0 } };
+    for (int64_t j = 0; j < r->V; j++)
+        if (bin_of(r->x[j]) == ret->bin)
+            r->entry[ret->heap.n++] = (struct entry){ r->x[j], (int32_t)j };
+    heap_build(&ret->heap);
+    return true;
 }
 
 /* ---- one row ---- */
@@ -112,80 +158,85 @@ static void guide(const struct wish *w, float *x, int64_t V)
             x[j] /= w->temperature;
 }
 
-/* The lowest index of the largest; -1 when there is none (NaN), so that it cannot pass unnoticed:
+/* The lowest index of the largest; -1 when there is a NaN, so that it cannot pass unnoticed:
  * op_embedding makes NaN of it. */
 static int32_t largest(const float *x, int64_t V)
 {
-    int32_t best = -1;
-    float top = -INFINITY;
+    float top = row_max(x, V);
+    int64_t nans = 0, first = 0;
 
-    for (int64_t j = 0; j < V; j++) {
-        if (x[j] > top) {
-            top = x[j];
-            best = (int32_t)j;
-        }
-    }
-    return best;
+    for (int64_t j = 0; j < V; j++)
+        nans += x[j] != x[j];
+    while (first < V && x[first] != top)
+        first++;
+    return nans ? -1 : (int32_t)first;
 }
 
-/* The value that the smallest of the kept has: that of the k-th. */
-static float cut_top_k(struct entry *memory, const float *x, int64_t V, int64_t k)
+/* The k-th largest: equal ones all stay. */
+static float cut_top_k(const struct row *r, int64_t k)
 {
-    struct heap h = heap_build(memory, x, V);
+    struct edge edge;
 
-    for (int64_t i = 1; i < k; i++)
-        heap_take(&h);
-    return h.entry[0].value;
+    if (!find_edge(r, true, (double)k - 1, &edge))
+        return -INFINITY;
+    for (double before = edge.above + 1; before < (double)k; before++)
+        heap_take(&edge.heap);
+    return edge.heap.entry[0].value;
 }
 
-/* x -> weights exp(x - largest), 0 below `cut`; returns their sum. */
+/* x -> weights exp(x - top), 0 below `cut`; returns their sum. */
 static double weigh(float *x, int64_t V, float top, float cut)
 {
     double sum = 0;
 
     for (int64_t j = 0; j < V; j++)
-        x[j] = x[j] >= cut ? vm_exp(x[j] - top) : 0.0f;
+        x[j] = x[j] < cut ? 0.0f : vm_exp(x[j] - top);
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < V; j++)
         sum += x[j];
     return sum;
 }
 
-/* Keeps weights, from the largest down, while those before them sum to no more than p of all;
- * zeroes the others; returns the sum of the kept. */
-static double cut_top_p(struct entry *memory, float *x, int64_t V, double sum, float p)
+/* Keeps weights, from the largest down, while those before them sum to no more than `limit`; zeroes
+ * the others; returns the sum of the kept. */
+static double cut_top_p(const struct row *r, double sum, double limit)
 {
-    struct heap h = heap_build(memory, x, V);
-    double before = 0;
+    struct edge edge;
 
-    while (h.n > 0 && h.entry[0].value > 0.0f && before <= p * sum)
-        before += heap_take(&h).value;
-    for (int64_t i = 0; i < h.n; i++)
-        x[h.entry[i].index] = 0.0f;
+    if (!find_edge(r, false, limit, &edge))
+        return sum;
+    double before = edge.above;
+    while (edge.heap.n > 0 && before <= limit)
+        before += heap_take(&edge.heap).value;
+    for (int64_t j = 0; j < r->V; j++)
+        r->x[j] = bin_of(r->x[j]) < edge.bin ? 0.0f : r->x[j];
+    for (int64_t i = 0; i < edge.heap.n; i++)
+        r->x[edge.heap.entry[i].index] = 0.0f;
     return before;
 }
 
-/* Probabilities of a row, all zero but the kept. memory: V entries. */
-static void row_probs(const struct wish *w, struct entry *memory, float *x, int64_t V)
+/* Probabilities of a row, all zero but the kept. */
+static void row_probs(const struct wish *w, const struct row *r)
 {
-    guide(w, x, V);
-    int32_t best = largest(x, V);
+    float *x = r->x, cut = -INFINITY;
+
+    guide(w, x, r->V);
+    int32_t best = largest(x, r->V);
     if (w->temperature <= 0.0f) {
-        for (int64_t j = 0; j < V; j++)
+        for (int64_t j = 0; j < r->V; j++)
             x[j] = j == best ? 1.0f : 0.0f;
         return;
     }
-    float cut = -INFINITY;
-    if (w->top_k > 0 && w->top_k < V)
-        cut = cut_top_k(memory, x, V, w->top_k);
-    double sum = weigh(x, V, best < 0 ? NAN : x[best], cut);
+    if (w->top_k > 0 && w->top_k < r->V)
+        cut = cut_top_k(r, w->top_k);
+    double sum = weigh(x, r->V, best < 0 ? NAN : x[best], cut);
     if (w->top_p < 1.0f)
-        sum = cut_top_p(memory, x, V, sum, w->top_p);
-    for (int64_t j = 0; j < V; j++)
+        sum = cut_top_p(r, sum, w->top_p * sum);
+    for (int64_t j = 0; j < r->V; j++)
         x[j] = (float)(x[j] / sum);
 }
 
-/* The token whose share of [0, 1) holds u, shares in order of index. */
+/* The token whose share of [0, 1) holds u, shares in order of index; -1 when all are NaN. */
 static int32_t draw(const float *probs, int64_t V, float u)
 {
     double before = 0;
@@ -199,23 +250,33 @@ static int32_t draw(const float *probs, int64_t V, float u)
     return token;
 }
 
-static int32_t row_token(const struct wish *w, struct entry *memory, float *x, int64_t V)
+static int32_t row_token(const struct wish *w, const struct row *r)
 {
     if (w->temperature <= 0.0f) {
-        guide(w, x, V);
-        return largest(x, V);
+        guide(w, r->x, r->V);
+        return largest(r->x, r->V);
     }
-    row_probs(w, memory, x, V);
-    return draw(x, V, rng_uniform_at(w->seed, 0, w->position));
+    row_probs(w, r);
+    return draw(r->x, r->V, rng_uniform_at(w->seed, 0, w->position));
 }
 
 /* ---- entries ---- */
 
+/* This thread's scratch as a row's memory: bins, entries, numbers. */
+static struct row row_of(const struct cpu *c, int64_t V)
+{
+    double *bin = (double *)cpu_scratch(c);
+    struct entry *entry = (struct entry *)(bin + BINS);
+
+    return (struct row){ (float *)(entry + V), V, bin, entry };
+}
+
 static int sample_check(const struct sample_rows *r, ctensor *out, struct err *e)
 {
     int64_t V = tensor_cols(r->logits);
+    int64_t bytes = V * (int64_t)(sizeof(struct entry) + sizeof(float));
 
-    if (V * (int64_t)(sizeof(struct entry) + sizeof(float)) > (int64_t)CPU_SCRATCH_BYTES)
+    if (bytes > (int64_t)(CPU_SCRATCH_BYTES - BINS * sizeof(double)))
         return err_set(e, ERR_TOO_LARGE, "sample: %lld tokens do not fit the scratch memory",
                        (long long)V);
     if (CPU_ALL_F32("sample", e, r->logits, r->guidance, r->temperature, r->top_p))
@@ -236,8 +297,8 @@ int CPU(sample_draw)(void *ctx, const struct sample_rows *rows, struct tensor *t
 #pragma omp parallel for num_threads(map_threads(c, 16 * n * V)) schedule(dynamic)
     for (int64_t i = 0; i < n; i++) {
         struct wish w = wish_of(rows, i);
-        float *x = cpu_scratch(c);
-        ptokens[i] = row_token(&w, (struct entry *)(x + V), x, V);
+        struct row r = row_of(c, V);
+        ptokens[i] = row_token(&w, &r);
     }
     return 0;
 }
@@ -254,7 +315,9 @@ int CPU(sample_probs)(void *ctx, const struct sample_rows *rows, struct tensor *
 #pragma omp parallel for num_threads(map_threads(c, 16 * n * V)) schedule(dynamic)
     for (int64_t i = 0; i < n; i++) {
         struct wish w = wish_of(rows, i);
-        row_probs(&w, (struct entry *)cpu_scratch(c), pprobs + i * V, V);
+        struct row r = row_of(c, V);
+        r.x = pprobs + i * V;
+        row_probs(&w, &r);
     }
     return 0;
 }
