@@ -24,7 +24,7 @@ struct sample_rows {
     const struct tensor *position; /* I32 [N]: the counter of the random number */
 };
 
-/* -> I32 [N] tokens. */
+/* -> I32 [N] tokens; -1 for a row whose logits hold a NaN (op_embedding makes NaN of it, too). */
 struct tensor *sample_draw(struct pass *p, const struct sample_rows *rows);
 /* -> F32 [N, V]: the filtered probabilities that sample_draw draws from (temperature > 0). */
 struct tensor *sample_probs(struct pass *p, const struct sample_rows *rows);
