@@ -71,7 +71,7 @@ static bool is_plural(const char *name)
 static const char *article(const char *word)
 {
     static const char *const VOWEL_SPOKEN[] = { "hour", "x-ray" };
-    static const char *const CONSONANT_SPOKEN[] = { "uni", "euro", "one" };
+    static const char *const CONSONANT_SPOKEN[] = { "uni", "euro", "ewe", "one" };
 
     for (size_t i = 0; i < sizeof VOWEL_SPOKEN / sizeof *VOWEL_SPOKEN; i++)
         if (starts_with(word, VOWEL_SPOKEN[i]))

@@ -62,6 +62,7 @@ static void test_articles(void **state)
         "a cat",        "an apple",        "grapes",     "a unicorn",
         "an hourglass", "a glass of milk", "an octopus", "people hugging",
         "an x-ray",     "a one-piece",     "a bus",      "a person lifting weights",
+        "a ewe",
     };
 
     (void)state;

@@ -10,6 +10,7 @@
 const char *const toy_names[] = {
     "cat",     "apple",          "grapes", "unicorn",   "hourglass", "glass of milk",
     "octopus", "people hugging", "x-ray",  "one-piece", "bus",       "person lifting weights",
+    "ewe",
 };
 const int toy_n_names = sizeof toy_names / sizeof *toy_names;
 
