@@ -205,10 +205,12 @@ int config_networks(const struct config *c, struct bundle_config *ret_networks, 
     snprintf(n.name, sizeof n.name, "%s", c->bundle_name);
     snprintf(n.licence, sizeof n.licence, "%s", c->bundle_licence);
     snprintf(n.vocab_file, sizeof n.vocab_file, "vocab.txt");
-    n.sampling = (struct bundle_sampling){ .temperature = (float)c->temperature,
-                                           .top_p = (float)c->top_p,
-                                           .guidance = (float)c->guidance,
-                                           .top_k = (int)c->top_k };
+    n.sampling =
+        (struct bundle_sampling){ .temperature = (float)c->temperature,
+                                  .top_p = (float)c->top_p,
+                                  /* without a null condition there is nothing to guide away from */
+                                  .guidance = c->gpt_null > 0 ? (float)c->guidance : 1,
+                                  .top_k = (int)c->top_k };
     if (*c->clip_pretrained) {
         struct bundle_config other;
         if (bundle_config_read(c->clip_pretrained, &other, e))
