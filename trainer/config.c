@@ -1,6 +1,6 @@
 #include "trainer/config.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -232,6 +232,18 @@ int config_networks(const struct config *c, struct bundle_config *ret_networks, 
 struct disc_config config_disc(const struct config *c)
 {
     return (struct disc_config){ .ch = (int)c->disc_ch, .layers = (int)c->disc_layers };
+}
+
+const struct config_training *config_training(const struct config *c, const char *stage)
+{
+    const struct {
+        const char *stage;
+        const struct config_training *training;
+    } sections[] = { { "clip", &c->clip }, { "vqgan", &c->vqgan }, { "gpt", &c->gpt } };
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        if (!strcmp(sections[i].stage, stage))
+            return sections[i].training;
+    return NULL;
 }
 
 char *config_path(const struct config *c, const char *name)

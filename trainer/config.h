@@ -73,6 +73,8 @@ extern const struct conf_row CONFIG_ROWS[];
 /* The networks' sizes as the recipe gives them; checked. */
 int config_networks(const struct config *c, struct bundle_config *ret_networks, struct err *e);
 struct disc_config config_disc(const struct config *c);
+/* What "clip", "vqgan" and "gpt" are trained with; NULL for other stages. */
+const struct config_training *config_training(const struct config *c, const char *stage);
 /* config->dir/name; NULL when memory is out; mem_free. */
 char *config_path(const struct config *c, const char *name);
 

@@ -17,14 +17,15 @@
 static const struct {
     const char *name;
     int (*run)(const struct stage *s, bool *ret_done, struct err *e);
+    bool resumes; /* a signal makes it save; the others are simply started again */
     const char *help;
 } STAGES[] = {
-    { "data", stage_data, "collect the pictures and learn the vocabulary" },
-    { "clip", stage_clip, "train CLIP on pictures and captions" },
-    { "vqgan", stage_vqgan, "train the picture tokenizer: encoder, codebook, decoder" },
-    { "gpt", stage_gpt, "train the transformer on CLIP image embeddings; reads no captions" },
-    { "bundle", stage_bundle, "pack the networks for clipgend" },
-    { "eval", stage_eval, "measure the bundle on held-out prompts and draw a contact sheet" },
+    { "data", stage_data, false, "collect the pictures and learn the vocabulary" },
+    { "clip", stage_clip, true, "train CLIP on pictures and captions" },
+    { "vqgan", stage_vqgan, true, "train the picture tokenizer: encoder, codebook, decoder" },
+    { "gpt", stage_gpt, true, "train the transformer on CLIP image embeddings" },
+    { "bundle", stage_bundle, false, "pack the networks for clipgend" },
+    { "eval", stage_eval, false, "measure the bundle on held-out prompts, draw a contact sheet" },
 };
 #define N_STAGES (sizeof STAGES / sizeof *STAGES)
 
@@ -50,7 +51,7 @@ static void help(void)
          "Trains a CLIP-GEN model from pictures, stage by stage:");
     for (size_t i = 0; i < N_STAGES; i++)
         printf("  %-8s %s\n", STAGES[i].name, STAGES[i].help);
-    puts("\nA stage that is stopped (Ctrl-C, SIGTERM) saves and goes on from there the next time, "
+    puts("\nTraining that is stopped (Ctrl-C, SIGTERM) saves and goes on from there the next time, "
          "with the\n"
          "same result as if it had never stopped. Watch DIR/STAGE/preview-*.png and "
          "metrics.jsonl.\n\n"
@@ -61,21 +62,9 @@ static void help(void)
     conf_help(CONFIG_ROWS, stdout);
 }
 
-/* The value of --config; NULL without one. */
-static const char *config_file(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        if (!strncmp(argv[i], "--config=", 9))
-            return argv[i] + 9;
-        if (!strcmp(argv[i], "--config") && i + 1 < argc)
-            return argv[i + 1];
-    }
-    return NULL;
-}
-
 static int read_config(int argc, char **argv, struct config *c, struct err *e)
 {
-    const char *file = config_file(argc, argv);
+    const char *file = conf_peek(argc, argv, "config");
     int rest;
     if (conf_defaults(CONFIG_ROWS, c, e) || (file && conf_load(CONFIG_ROWS, c, file, e)) ||
         conf_args(CONFIG_ROWS, c, argc, argv, "config", &rest, e))
@@ -90,6 +79,8 @@ static int run_stage(const struct config *c, size_t stage, struct err *e)
 {
     struct stage s = { .config = c, .stop = &stop_flag };
     bool done = false;
+    if (STAGES[stage].resumes)
+        catch_signals();
     if (device_open("cpu", (int)c->threads, &s.dev, e))
         return -1;
     log_info("%s: %s", STAGES[stage].name, device_describe(s.dev));
@@ -115,7 +106,7 @@ int main(int argc, char **argv)
 {
     struct config c = { 0 };
     struct err e = { 0 };
-    size_t stage;
+    size_t stage = 0;
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         help();
         return argc < 2 ? 2 : 0;
@@ -128,7 +119,6 @@ int main(int argc, char **argv)
         conf_print_ini(CONFIG_ROWS, stdout);
         return 0;
     }
-    catch_signals();
     int failed = find_stage(argv[1], &stage, &e) || read_config(argc - 1, argv + 1, &c, &e) ||
                  run_stage(&c, stage, &e);
     if (failed)

@@ -1,7 +1,6 @@
 #include "trainer/run.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -38,7 +37,7 @@ static int checkpoint_step(const struct weights *w, int64_t *ret_step, struct er
 {
     const char *text = weights_metadata(w, "step");
     if (!text)
-        return err_set(e, ERR_FORMAT, "checkpoint has no step");
+        return err_set(e, ERR_FORMAT, "has no step in its metadata: not a checkpoint");
     return num_parse_int(text, "step", 0, INT64_MAX / 2, ret_step, e);
 }
 
@@ -144,12 +143,33 @@ int run_task(const struct config *c, const struct task *t, const volatile sig_at
     return 0;
 }
 
+static int warn_if_unfinished(const struct config *c, const char *name, const struct weights *w,
+                              struct err *e)
+{
+    const struct config_training *t = config_training(c, name);
+    int64_t step;
+    if (checkpoint_step(w, &step, e))
+        return -1;
+    if (t && step < t->steps)
+        log_warn("%s: its checkpoint has made %lld of the %lld steps in the recipe; used as it is",
+                 name, (long long)step, (long long)t->steps);
+    return 0;
+}
+
 int run_open_result(const struct config *c, const char *name, struct weights **ret_weights,
                     struct err *e)
 {
+    struct weights *w;
     char path[4300];
     snprintf(path, sizeof path, "%s/%s/checkpoint.safetensors", c->dir, name);
     if (!file_exists(path))
         return err_set(e, ERR_NOT_FOUND, "%s is not there: run the stage '%s' first", path, name);
-    return weights_open(path, ret_weights, e);
+    if (weights_open(path, &w, e))
+        return -1;
+    if (warn_if_unfinished(c, name, w, e)) {
+        weights_close(w);
+        return err_prefix(e, "%s: ", path);
+    }
+    *ret_weights = w;
+    return 0;
 }

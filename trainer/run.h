@@ -35,8 +35,10 @@ struct task {
 int run_task(const struct config *c, const struct task *t, const volatile sig_atomic_t *stop,
              bool *ret_done, struct err *e);
 
-/* DIR/NAME/checkpoint.safetensors opened; an error that says which stage to run first when it is
- * absent or unfinished. */
+/* DIR/NAME/checkpoint.safetensors opened, for the stages that build on it; absent: an error that
+ * says which stage to run first. A checkpoint with fewer steps than the recipe wants is used as it
+ * is, with a warning in the log: stopping early because the previews look good is a user's right,
+ * and so is changing the number of steps afterwards. */
 int run_open_result(const struct config *c, const char *name, struct weights **ret_weights,
                     struct err *e);
 
