@@ -31,7 +31,7 @@ struct config_training {
 struct config {
     /* [run] */
     char *dir;
-    int64_t seed, threads, save_s;
+    int64_t seed, threads, save_s, stop_after;
     /* [data] */
     int source;
     char *folder, *font, *emoji_test, *annotations;

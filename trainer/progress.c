@@ -26,7 +26,7 @@ void progress_start(struct progress *p, const char *name, int64_t first, int64_t
 
 static void measure(struct progress *p, int64_t done, int64_t now)
 {
-    double seconds = (double)(now - p->rate_ns) / 1e9;
+    double seconds = (double)(now > p->rate_ns ? now - p->rate_ns : 1) / 1e9;
     p->pictures_s = (double)((done - p->rate_step) * p->batch) / seconds;
     p->gflops_s = p->flops_since / seconds / 1e9;
     p->rate_ns = now;

@@ -93,15 +93,22 @@ static int one_step(struct run *r, int64_t step, struct progress *bar, struct er
     return metrics_log_write(&r->log, step, &m, e);
 }
 
+/* Where this run ends at the latest. */
+static int64_t last_step(const struct run *r, int64_t first)
+{
+    int64_t total = r->task->training->steps, most = r->config->stop_after;
+    return most && first + most < total ? first + most : total;
+}
+
 static int steps(struct run *r, int64_t first, const volatile sig_atomic_t *stop, int64_t *ret_next,
                  struct err *e)
 {
     const struct config_training *training = r->task->training;
     struct progress bar;
     progress_start(&bar, r->task->name, first, training->steps, training->batch);
-    int64_t s = first;
+    int64_t s = first, last = last_step(r, first);
     int failed = 0;
-    while (!failed && s < training->steps && !*stop) {
+    while (!failed && s < last && !*stop) {
         failed = one_step(r, s, &bar, e);
         s += !failed;
         if (!failed && r->task->preview && due(s, training->preview, training->steps))

@@ -3,9 +3,9 @@
  * stop.
  *
  * DIR/NAME/ holds checkpoint.safetensors, metrics.jsonl, preview-STEP.png. A checkpoint is written
- * every save_s seconds, at the end and on SIGTERM/SIGINT; a run that is started again goes on from
- * it and ends with the same bytes as one that was never stopped. A value that is not finite, or a
- * full disk, stops the run with words; the last checkpoint stays.
+ * every save_s seconds, at the end, after stop_after steps and on SIGTERM/SIGINT; a run that is
+ * started again goes on from it and ends with the same bytes as one that was never stopped. A value
+ * that is not finite, or a full disk, stops the run with words; the last checkpoint stays.
  */
 #ifndef TRAINER_RUN_H
 #define TRAINER_RUN_H

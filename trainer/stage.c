@@ -20,32 +20,56 @@ int stage_open_dataset(const struct stage *s, struct dataset **ret_ds, struct er
     return failed;
 }
 
-char *stage_vocab_path(const struct stage *s)
+char *stage_vocab_path(const struct stage *s, struct err *e)
 {
     const struct config *c = s->config;
+    struct bundle_config pretrained;
+    char *path;
     if (*c->clip_vocab)
-        return mem_strdup(c->clip_vocab);
-    return config_path(c, "data/vocab.txt");
+        path = mem_strdup(c->clip_vocab);
+    else if (!*c->clip_pretrained)
+        path = config_path(c, "data/vocab.txt");
+    else if (bundle_config_read(c->clip_pretrained, &pretrained, e))
+        return NULL;
+    else
+        path = file_join(c->clip_pretrained, pretrained.vocab_file);
+    if (!path)
+        err_set(e, ERR_NOMEM, "no memory for a path");
+    return path;
 }
 
-int stage_open_tokenizer(const struct stage *s, struct tokenizer **ret_tok, struct err *e)
+/* A CLIP of our own is as long as the vocabulary; a pretrained one must fit. */
+static int fit_vocabulary(const struct config *c, struct bundle_config *n, int vocab, struct err *e)
+{
+    if (!*c->clip_pretrained)
+        n->clip.text.vocab = vocab;
+    if (n->clip.text.vocab == vocab)
+        return 0;
+    return err_set(e, ERR_INVALID, "vocabulary has %d entries, the pretrained CLIP %d", vocab,
+                   n->clip.text.vocab);
+}
+
+int stage_open_networks(const struct stage *s, struct bundle_config *ret_networks,
+                        struct tokenizer **ret_tok, struct err *e)
 {
     struct bundle_config n;
+    struct tokenizer *tok;
     if (config_networks(s->config, &n, e))
         return -1;
-    char *path = stage_vocab_path(s);
+    char *path = stage_vocab_path(s, e);
     if (!path)
-        return err_set(e, ERR_NOMEM, "no memory for a path");
-    int failed = tokenizer_open(path, n.clip.text.vocab - 514, ret_tok, e);
+        return -1;
+    int failed = tokenizer_open(path, n.clip.text.vocab - 514, &tok, e);
     mem_free(path);
     if (failed)
         return -1;
-    if (tokenizer_vocab(*ret_tok) == n.clip.text.vocab)
-        return 0;
-    err_set(e, ERR_INVALID, "vocabulary has %d entries, the recipe's CLIP %d",
-            tokenizer_vocab(*ret_tok), n.clip.text.vocab);
-    tokenizer_close(*ret_tok);
-    return -1;
+    if (fit_vocabulary(s->config, &n, tokenizer_vocab(tok), e)) {
+        tokenizer_close(tok);
+        return -1;
+    }
+    *ret_networks = n;
+    *ret_tok = tok;
+    return 0;
 }
 
 /* The weights that a stage ended with. */
@@ -85,16 +109,31 @@ static int load_clip(const struct stage *s, struct bundle *b, struct err *e)
 int stage_open_frozen(const struct stage *s, struct bundle **ret_bundle, struct err *e)
 {
     struct bundle_config networks;
+    struct tokenizer *tok;
     struct bundle *b;
-    if (config_networks(s->config, &networks, e) || bundle_new(&networks, s->dev, &b, e))
+    if (stage_open_networks(s, &networks, &tok, e))
         return -1;
-    if (stage_open_tokenizer(s, &b->tokenizer, e) || load_clip(s, b, e) ||
-        load_result(s, "vqgan", "vqgan.", &b->vqgan_params, e)) {
+    if (bundle_new(&networks, s->dev, &b, e)) {
+        tokenizer_close(tok);
+        return -1;
+    }
+    b->tokenizer = tok;
+    if (load_clip(s, b, e) || load_result(s, "vqgan", "vqgan.", &b->vqgan_params, e)) {
         bundle_close(b);
         return -1;
     }
     *ret_bundle = b;
     return 0;
+}
+
+enum split stage_test_split(const struct stage *s, const struct dataset *ds)
+{
+    struct scene_options o = stage_scene_options(s->config);
+    int *objects, n;
+    if (scene_objects(ds, SPLIT_HELD_OUT, &o, &objects, &n, NULL))
+        return SPLIT_TRAIN;
+    mem_free(objects);
+    return SPLIT_HELD_OUT;
 }
 
 struct scene_options stage_scene_options(const struct config *c)

@@ -19,11 +19,16 @@ struct stage {
     const volatile sig_atomic_t *stop; /* set by SIGTERM and SIGINT */
 };
 
-/* The data set that the stage `data` wrote; and the vocabulary: the recipe's own or the pretrained
- * CLIP's. */
+/* The data set that the stage `data` wrote. */
 int stage_open_dataset(const struct stage *s, struct dataset **ret_ds, struct err *e);
-int stage_open_tokenizer(const struct stage *s, struct tokenizer **ret_tok, struct err *e);
-char *stage_vocab_path(const struct stage *s);
+
+/* The recipe's networks and the vocabulary that goes with them: the pretrained CLIP's own, else the
+ * one that the stage `data` learned. Few captions give fewer merges than the recipe asks for; CLIP's
+ * table is as long as the vocabulary that there is. */
+int stage_open_networks(const struct stage *s, struct bundle_config *ret_networks,
+                        struct tokenizer **ret_tok, struct err *e);
+/* The file of that vocabulary; NULL with e set on failure; mem_free. */
+char *stage_vocab_path(const struct stage *s, struct err *e);
 
 /* Training batches of `batch` pictures; tok NULL: without captions. purpose: keeps the stages'
  * pictures apart. */
@@ -34,6 +39,10 @@ int stage_open_loader(const struct stage *s, const struct dataset *ds, const str
 /* A bundle of the recipe's sizes with its tokenizer, and CLIP and VQGAN as their stages left them
  * (or the pretrained CLIP); gpt and condition are not filled. */
 int stage_open_frozen(const struct stage *s, struct bundle **ret_bundle, struct err *e);
+
+/* What previews and PSNR look at: held-out pictures, or training ones where a folder is too small to
+ * keep any for tests. */
+enum split stage_test_split(const struct stage *s, const struct dataset *ds);
 
 /* Scenes as the recipe wants them. */
 struct scene_options stage_scene_options(const struct config *c);

@@ -21,11 +21,9 @@ int stage_bundle(const struct stage *s, bool *ret_done, struct err *e)
     struct bundle *b;
     if (stage_open_frozen(s, &b, e))
         return -1;
-    char *vocab = stage_vocab_path(s);
-    int failed = !vocab
-                     ? err_set(e, ERR_NOMEM, "no memory for a path")
-                     : load_gpt(s, b, e) || bundle_save(b, s->config->bundle_dir,
-                                                        dtypes[s->config->bundle_dtype], vocab, e);
+    char *vocab = stage_vocab_path(s, e);
+    int failed = !vocab || load_gpt(s, b, e) ||
+                 bundle_save(b, s->config->bundle_dir, dtypes[s->config->bundle_dtype], vocab, e);
     if (!failed)
         log_info("bundle: written to %s", s->config->bundle_dir);
     mem_free(vocab);

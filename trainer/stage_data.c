@@ -20,6 +20,15 @@ static int build(const struct config *c, const char *dir, struct err *e)
     return data_build_emoji(c->font, c->emoji_test, c->annotations, dir, e);
 }
 
+/* Behind the header, one a line. */
+static int count_merges(const struct buf *file)
+{
+    int lines = 0;
+    for (size_t i = 0; i < file->len; i++)
+        lines += file->data[i] == '\n';
+    return lines - 1;
+}
+
 static int learn_vocabulary(const struct stage *s, const struct dataset *ds, struct err *e)
 {
     struct buf corpus, merges;
@@ -32,6 +41,9 @@ static int learn_vocabulary(const struct stage *s, const struct dataset *ds, str
                              tokenizer_learn(corpus.data, corpus.len, (int)s->config->vocab_merges,
                                              &merges, e) ||
                              buf_check(&merges, e) || file_write(path, merges.data, merges.len, e);
+    if (!failed)
+        log_info("data: %d merges learned of the %lld asked for", count_merges(&merges),
+                 (long long)s->config->vocab_merges);
     buf_release(&corpus);
     buf_release(&merges);
     mem_free(path);

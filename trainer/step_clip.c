@@ -151,8 +151,8 @@ static void release(struct step_clip *s)
 static int open_host(struct step_clip *s, struct err *e)
 {
     size_t b = (size_t)s->training->batch;
-    if (config_networks(s->stage->config, &s->networks, e) ||
-        stage_open_dataset(s->stage, &s->ds, e) || stage_open_tokenizer(s->stage, &s->tok, e))
+    if (stage_open_dataset(s->stage, &s->ds, e) ||
+        stage_open_networks(s->stage, &s->networks, &s->tok, e))
         return -1;
     s->end_rows = mem_alloc(b, sizeof *s->end_rows);
     s->logits = mem_alloc(b * b, sizeof *s->logits);

@@ -98,14 +98,13 @@ static void graph(void *self, struct pass *p)
 
 /* ---- dead codebook entries ---- */
 
-static struct param *codebook_param(struct step_vqgan *s, int *ret_index)
+/* Its place in the parameter list, where it always is. */
+static int codebook_index(const struct step_vqgan *s)
 {
-    for (int i = 0; i < s->params.n; i++)
-        if (&s->params.item[i]->value == vqgan_codebook(s->vqgan)) {
-            *ret_index = i;
-            return s->params.item[i];
-        }
-    return NULL;
+    int i = 0;
+    while (&s->params.item[i]->value != vqgan_codebook(s->vqgan))
+        i++;
+    return i;
 }
 
 /* A restarted row begins with no moments and is its own average. */
@@ -123,14 +122,13 @@ static int restart_row(struct step_vqgan *s, int index, int row, struct err *e)
 
 static int restart_dead(struct step_vqgan *s, struct metrics *m, struct err *e)
 {
-    int index, failed = 0;
-    struct param *param = codebook_param(s, &index);
     int *dead = mem_alloc((size_t)s->codebook.entries, sizeof *dead);
-    if (!param || !dead)
-        return err_set(e, ERR_INTERNAL, "no codebook to restart");
+    if (!dead)
+        return err_set(e, ERR_NOMEM, "no memory for %d codebook entries", s->codebook.entries);
+    const struct tensor *table = vqgan_codebook(s->vqgan);
+    int index = codebook_index(s);
     struct rng r = { (uint64_t)s->config->seed, 100, (uint64_t)s->step << 32 };
-    failed = device_download(s->stage->dev, &param->value, 0, s->codebook.rows,
-                             tensor_bytes(&param->value), e);
+    int failed = device_download(s->stage->dev, table, 0, s->codebook.rows, tensor_bytes(table), e);
     int64_t n = s->training->batch * s->networks.gpt.tokens;
     int n_dead =
         failed ? 0 : codebook_restart(&s->codebook, s->z, n, s->config->restart_below, &r, dead);
@@ -148,7 +146,8 @@ static void set_metrics(const struct step_vqgan *s, struct metrics *m)
     metrics_set(m, "loss",
                 s->l1 + s->config->vqgan_l2 * s->l2 + s->config->vqgan_quantizer * s->quantizer);
     metrics_set(m, "l1", s->l1);
-    metrics_set(m, "psnr", 10 * log10(4 / (double)s->l2)); /* of pixels in [-1, 1] */
+    /* of pixels in [-1, 1]; a perfect picture has a limit, so that it is no infinity */
+    metrics_set(m, "psnr", 10 * log10(4 / fmax((double)s->l2, 1e-10)));
     metrics_set(m, "quantizer", s->quantizer);
     metrics_set(m, "grad_norm", s->norm);
     metrics_set(m, "rate", s->rate);
@@ -212,7 +211,7 @@ static int begin(void *self, int64_t step, struct err *e)
                              &s->loader, e);
 }
 
-/* ---- preview: held-out pictures and what the averaged network makes of them ---- */
+/* ---- preview: pictures kept for tests and what the averaged network makes of them ---- */
 
 static void preview_graph(void *self, struct pass *p)
 {
@@ -224,22 +223,23 @@ static void preview_graph(void *self, struct pass *p)
 static int preview(void *self, struct image *ret_img, struct err *e)
 {
     struct step_vqgan *s = self;
-    struct loader *held_out;
-    if (stage_open_loader(s->stage, s->ds, NULL, s->training->batch, 0, 3, SPLIT_HELD_OUT, 0,
-                          &held_out, e))
+    enum split split = stage_test_split(s->stage, s->ds);
+    struct loader *loader;
+    if (stage_open_loader(s->stage, s->ds, NULL, s->training->batch, 0, 3, split, 0, &loader, e))
         return -1;
     optim_swap_average(&s->optim);
-    int failed = loader_next(held_out, &s->batch, e) ||
-                 workspace_run(&s->work, s, preview_graph, false, 0, e);
+    int failed =
+        loader_next(loader, &s->batch, e) || workspace_run(&s->work, s, preview_graph, false, 0, e);
     optim_swap_average(&s->optim);
     if (!failed) {
         int n = (int)s->training->batch, side = (int)s->config->side;
-        log_info("vqgan: held-out PSNR %.2f dB",
+        log_info("vqgan: PSNR of %s pictures %.2f dB",
+                 split == SPLIT_HELD_OUT ? "held-out" : "training",
                  preview_psnr(s->batch->pixels, s->preview, n, side));
         failed = preview_pairs(s->batch->pixels, s->preview, n, side, ret_img, e);
     }
     s->batch = NULL;
-    loader_free(held_out);
+    loader_free(loader);
     return failed ? -1 : 0;
 }
 
