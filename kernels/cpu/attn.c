@@ -68,12 +68,23 @@ static int64_t whole_vecs(int64_t n)
     return (n + VEC_LANES - 1) / VEC_LANES * VEC_LANES;
 }
 
+/* Scores behind n, up to a whole vector, become those of keys that are not there: a loop over them
+ * has no slow end. Rows have room for that. Returns their number. */
+static int64_t hide_behind(float *s, int64_t n)
+{
+    for (int64_t j = n; j < whole_vecs(n); j++)
+        s[j] = -INFINITY;
+    return whole_vecs(n);
+}
+
 /* Probabilities of one query over its keys; those behind them up to `keys` become zero. */
 static void softmax_row(float *s, int64_t n, int64_t keys, float *ret_lse)
 {
-    float max = row_max(s, n), sum = row_exp(s, n, max, s);
-    row_scale(s, n, 1.0f / sum, s);
-    memset(s + n, 0, (size_t)(keys - n) * sizeof *s);
+    int64_t whole = hide_behind(s, n);
+    float max = row_max(s, whole), sum = row_exp(s, whole, max, s);
+    row_scale(s, whole, 1.0f / sum, s);
+    if (keys > whole)
+        memset(s + whole, 0, (size_t)(keys - whole) * sizeof *s);
     if (ret_lse)
         *ret_lse = max + logf(sum);
 }
@@ -109,8 +120,8 @@ static void value_block(const struct heads *h, const struct forward *f, int64_t 
         int64_t m = par_min(STEP_QUERIES, f->end - t), depth = par_min(n, seen(h, t + m) - k0);
         struct product_to to = { f->out + t * h->width, h->width, 1, k0 > 0 };
         if (depth > 0)
-            CPU(product_rows)(f->scores + (t - f->begin) * f->ld + k0, f->ld, m, depth, &values,
-                              h->size, to);
+            CPU(product_rows)
+            (f->scores + (t - f->begin) * f->ld + k0, f->ld, m, depth, &values, h->size, to);
     }
 }
 
@@ -192,14 +203,16 @@ static void probabilities(const struct heads *h, const struct backward *g, const
                           int64_t keys, int64_t t0, int64_t m)
 {
     int64_t row = 3 * h->width, d = h->width;
-    CPU(product_rows)(g->q + t0 * row, row, m, h->size, &b->keys_t, keys,
-                      (struct product_to){ g->p, g->ld, h->scale, false });
-    CPU(product_rows)(g->dout + t0 * d, d, m, h->size, &b->values_t, keys,
-                      (struct product_to){ g->ds, g->ld, 1, false });
+    CPU(product_rows)
+    (g->q + t0 * row, row, m, h->size, &b->keys_t, keys,
+     (struct product_to){ g->p, g->ld, h->scale, false });
+    CPU(product_rows)
+    (g->dout + t0 * d, d, m, h->size, &b->values_t, keys,
+     (struct product_to){ g->ds, g->ld, 1, false });
     for (int64_t t = t0; t < t0 + m; t++) {
         float *p = g->p + (t - t0) * g->ld, *ds = g->ds + (t - t0) * g->ld;
         int64_t sees = seen(h, t + 1) - b->begin, n = sees > 0 ? par_min(keys, sees) : 0;
-        row_exp(p, n, g->lse[t], p);
+        row_exp(p, hide_behind(p, n), g->lse[t], p);
         score_gradient(p, ds, n, row_dot(g->out + t * d, g->dout + t * d, h->size), h->scale);
         memset(p + n, 0, (size_t)(keys - n) * sizeof *p);
         memset(ds + n, 0, (size_t)(keys - n) * sizeof *ds);
@@ -214,12 +227,12 @@ static void backward_tile(const struct heads *h, const struct backward *g, const
     struct packed douts = CPU(pack)(g->dout + t0 * h->width, h->width, 1, m, h->size, g->douts);
 
     probabilities(h, g, b, n, t0, m);
-    CPU(product_columns)(g->p, g->ld, n, &douts,
-                         (struct product_to){ g->dv + b->begin * row, row, 1, true });
-    CPU(product_columns)(g->ds, g->ld, n, &queries,
-                         (struct product_to){ g->dk + b->begin * row, row, 1, true });
-    CPU(product_rows)(g->ds, g->ld, m, n, &b->keys, h->size,
-                      (struct product_to){ g->dq + t0 * row, row, 1, true });
+    CPU(product_columns)
+    (g->p, g->ld, n, &douts, (struct product_to){ g->dv + b->begin * row, row, 1, true });
+    CPU(product_columns)
+    (g->ds, g->ld, n, &queries, (struct product_to){ g->dk + b->begin * row, row, 1, true });
+    CPU(product_rows)
+    (g->ds, g->ld, m, n, &b->keys, h->size, (struct product_to){ g->dq + t0 * row, row, 1, true });
 }
 
 static void backward_head(const struct heads *h, const struct backward *g)
@@ -307,12 +320,11 @@ static void cached_query(const struct heads *h, const float *q, const float *key
 static int check_slots(const struct heads *h, const struct kv *kv, struct err *e)
 {
     const int32_t *slot = kv->slot->data, *pos = kv->pos->data;
-    if (kv->positions > CPU_SCRATCH_FLOATS)
+    if (whole_vecs(kv->positions) > CPU_SCRATCH_FLOATS)
         return err_set(e, ERR_UNSUPPORTED, "attention: cache of %d positions, scratch holds %lld",
                        kv->positions, (long long)CPU_SCRATCH_FLOATS);
     for (int64_t b = 0; b < h->batch; b++)
-        if (slot[b] < 0 || slot[b] >= kv->slots || pos[b] < 0 ||
-            pos[b] + h->length > kv->positions)
+        if (slot[b] < 0 || slot[b] >= kv->slots || pos[b] < 0 || pos[b] + h->length > kv->positions)
             return err_set(e, ERR_INTERNAL,
                            "attention: %lld tokens at slot %d, position %d; cache has %d slots of "
                            "%d positions",

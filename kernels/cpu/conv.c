@@ -131,8 +131,8 @@ static void walk_panels(const struct cpu *c, const struct walk *v, struct panels
     for (int64_t task = 0; task < blocks * (end - first); task++) {
         int64_t i = first + task % (end - first), block = task / (end - first) * TASK_POSITIONS;
         struct par_range range = { block, par_min(block + TASK_POSITIONS, positions(v)) };
-        walk_task(v, range, packed + (panel_start(p, i) - origin) * VEC_LANES * k,
-                  panel_vecs(p, i), panel_start(p, i) * VEC_LANES, panel_cols(p, i), zeros);
+        walk_task(v, range, packed + (panel_start(p, i) - origin) * VEC_LANES * k, panel_vecs(p, i),
+                  panel_start(p, i) * VEC_LANES, panel_cols(p, i), zeros);
     }
 }
 
@@ -197,8 +197,8 @@ int CPU(conv)(void *ctx, ctensor *x, ctensor *w, ctensor *bias, int stride, stru
     if (check_taps(v.taps, w, e))
         return -1;
     for (int64_t t = 0; t < v.taps; t++)
-        v.tap[t] = (struct tap){ t * group / kw - pad.top, t * group % kw - pad.left,
-                                 t * v.tap_depth };
+        v.tap[t] =
+            (struct tap){ t * group / kw - pad.top, t * group % kw - pad.left, t * v.tap_depth };
     return walk_run(ctx, &v, e);
 }
 

@@ -15,7 +15,8 @@
 #define PART_POSITIONS 256 /* fewer are not worth a part */
 #define CHUNK_POSITIONS 64
 #define TASK_OUTPUTS 64
-/* The windows of a chunk, at the end of each thread's scratch; before them, in thread 0's, parts. */
+/* The windows of a chunk, at the end of each thread's scratch; before them, in thread 0's, parts.
+ */
 #define WINDOW_FLOATS (CPU_SCRATCH_FLOATS / 4)
 #define PARTS_FLOATS (CPU_SCRATCH_FLOATS - WINDOW_FLOATS)
 
@@ -84,8 +85,8 @@ static inline void add_tile(const struct tile *t, int64_t rows, int64_t cols, fl
             to[i * ld + j] += t->at[i][j];
 }
 
-/* dy [n, outputs o.. o + count] with room for a whole tile of outputs: dy itself, or a copy filled up
- * with zeros. */
+/* dy [n, outputs o.. o + count] with room for a whole tile of outputs: dy itself, or a copy filled
+ * up with zeros. */
 static const float *output_columns(const struct layer *l, int64_t position, int64_t n, int64_t o,
                                    int64_t count, float *copy, int64_t *ret_ld)
 {

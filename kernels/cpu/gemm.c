@@ -65,8 +65,8 @@ static void gemm_tile(const struct backend_gemm *g, int64_t matrix, struct par_r
     float *c = g->c + matrix * g->stride_c + rows.begin * g->ldc + cols.begin;
     int64_t m = rows.end - rows.begin, n = cols.end - cols.begin;
 
-    CPU(sgemm)(g->trans_a, g->trans_b, m, n, g->k, g->alpha, a, g->lda, b, g->ldb, g->beta, c,
-               g->ldc);
+    CPU(sgemm)
+    (g->trans_a, g->trans_b, m, n, g->k, g->alpha, a, g->lda, b, g->ldb, g->beta, c, g->ldc);
     if (g->bias || g->act != ACT_NONE)
         for (int64_t i = 0; i < m; i++)
             finish_row(c + i * g->ldc, n, g->bias ? g->bias + cols.begin : NULL, g->act);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/cpu/par.h"
+#include "kernels/cpu/map.h"
 #include "kernels/cpu/row.h"
 #include "kernels/cpu/sum.h"
 
@@ -27,7 +27,7 @@ int CPU(layernorm)(void *ctx, ctensor *x, ctensor *g, ctensor *b, float eps, str
     const struct cpu *c = ctx;
     int64_t n = tensor_cols(x);
 
-#pragma omp parallel for num_threads(c->threads) schedule(static)
+#pragma omp parallel for num_threads(map_threads(c, tensor_count(x))) schedule(static)
     for (int64_t i = 0; i < tensor_rows(x); i++) {
         float unwanted[2];
         layernorm_row((const float *)x->data + i * n, g->data, b->data, n, eps,
@@ -72,7 +72,7 @@ int CPU(layernorm_bwd)(void *ctx, ctensor *x, ctensor *g, ctensor *stats, ctenso
     const float *xs = x->data, *dys = dy->data, *st = stats->data;
     float *partial = (float *)c->scratch[0];
 
-#pragma omp parallel for num_threads(c->threads) schedule(static)
+#pragma omp parallel for num_threads(map_threads(c, tensor_count(x))) schedule(static)
     for (int64_t p = 0; p < parts; p++) {
         struct par_range rows = par_range(m, parts, p);
         memset(partial + p * 2 * n, 0, 2 * (size_t)n * sizeof *partial);
@@ -95,7 +95,7 @@ int CPU(l2norm)(void *ctx, ctensor *x, float eps, struct tensor *y, struct tenso
     const struct cpu *c = ctx;
     int64_t n = tensor_cols(x);
 
-#pragma omp parallel for num_threads(c->threads) schedule(static)
+#pragma omp parallel for num_threads(map_threads(c, tensor_count(x))) schedule(static)
     for (int64_t i = 0; i < tensor_rows(x); i++) {
         const float *row = (const float *)x->data + i * n;
         float norm = fmaxf(sqrtf(row_dot(row, row, n)), eps);
@@ -122,7 +122,7 @@ int CPU(l2norm_bwd)(void *ctx, ctensor *y, ctensor *norms, float eps, ctensor *d
     const struct cpu *c = ctx;
     int64_t n = tensor_cols(y);
 
-#pragma omp parallel for num_threads(c->threads) schedule(static)
+#pragma omp parallel for num_threads(map_threads(c, tensor_count(y))) schedule(static)
     for (int64_t i = 0; i < tensor_rows(y); i++)
         l2norm_row_dx((const float *)y->data + i * n, (const float *)dy->data + i * n, n,
                       ((const float *)norms->data)[i], eps, (float *)dx->data + i * n);
@@ -141,7 +141,7 @@ int CPU(softmax)(void *ctx, ctensor *x, struct tensor *y, struct err *e)
     const struct cpu *c = ctx;
     int64_t n = tensor_cols(x);
 
-#pragma omp parallel for num_threads(c->threads) schedule(static)
+#pragma omp parallel for num_threads(map_threads(c, tensor_count(x))) schedule(static)
     for (int64_t i = 0; i < tensor_rows(x); i++)
         softmax_row((const float *)x->data + i * n, n, (float *)y->data + i * n);
     return 0;
@@ -161,7 +161,7 @@ int CPU(softmax_bwd)(void *ctx, ctensor *y, ctensor *dy, struct tensor *dx, stru
     const struct cpu *c = ctx;
     int64_t n = tensor_cols(y);
 
-#pragma omp parallel for num_threads(c->threads) schedule(static)
+#pragma omp parallel for num_threads(map_threads(c, tensor_count(y))) schedule(static)
     for (int64_t i = 0; i < tensor_rows(y); i++)
         softmax_row_dx((const float *)y->data + i * n, (const float *)dy->data + i * n, n,
                        (float *)dx->data + i * n);

@@ -81,8 +81,8 @@ static inline void chunk_moments(const float *restrict x, int64_t pixels, int64_
 }
 
 /* Merges m more pixels with moments more_* into those of `seen` pixels. */
-static inline void merge_moments(int64_t n, int64_t seen, float *restrict mean,
-                                 float *restrict dev, int64_t m, const float *restrict more_mean,
+static inline void merge_moments(int64_t n, int64_t seen, float *restrict mean, float *restrict dev,
+                                 int64_t m, const float *restrict more_mean,
                                  const float *restrict more_dev)
 {
     float weight = (float)m / (float)(seen + m), both = (float)seen * weight;
@@ -151,9 +151,10 @@ static struct coefs spread(const struct layer *l, struct stats s, float *own)
     return k;
 }
 
-static inline __attribute__((always_inline)) void
-normalise(const struct layer *l, bool silu, const float *restrict x, struct par_range pixels,
-          struct coefs k, float *restrict y)
+static inline __attribute__((always_inline)) void normalise(const struct layer *l, bool silu,
+                                                            const float *restrict x,
+                                                            struct par_range pixels, struct coefs k,
+                                                            float *restrict y)
 {
     const float *restrict mean = k.mean, *restrict inv = k.inv;
     const float *restrict gain = l->gain, *restrict bias = l->bias;
@@ -180,8 +181,8 @@ static void part_normalise(const struct layer *l, const float *x, int64_t part, 
 static struct stats group_stats(const struct cpu *c, const struct layer *l, struct tensor *stats,
                                 int64_t first, int64_t i)
 {
-    float *s = stats ? (float *)stats->data + (first + i) * l->groups * 2 :
-                       (float *)c->scratch[i] + HALF_SCRATCH - 2 * l->groups;
+    float *s = stats ? (float *)stats->data + (first + i) * l->groups * 2
+                     : (float *)c->scratch[i] + HALF_SCRATCH - 2 * l->groups;
     return (struct stats){ s, s + 1, 2 };
 }
 
