@@ -25,7 +25,7 @@ struct engine_info {
     int tokens;       /* of a picture */
     int side;         /* of a picture, in pixels */
     int rows;         /* of a step: a picture with guidance takes two */
-    size_t bytes;     /* device memory */
+    size_t bytes;     /* device memory of caches and activations */
     struct bundle_sampling sampling;
 };
 

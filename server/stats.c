@@ -133,7 +133,7 @@ static void print_gauges(const struct stats_gauges *g, struct buf *out)
     print_gauge("clipgen_rows_total", "Batch rows of a step.", g->rows_total, out);
     print_gauge("clipgen_connections", "Open connections, all listeners.", g->connections, out);
     print_gauge("clipgen_ready", "1 when new work is taken.", g->ready, out);
-    print_gauge("clipgen_device_memory_bytes", "Device memory of the engine.", g->memory_bytes,
+    print_gauge("clipgen_device_memory_bytes", "Device memory of caches and activations.", g->memory_bytes,
                 out);
     print_gauge("clipgen_uptime_seconds", "Since start.", g->uptime_s, out);
     print_head("clipgen_build_info", "gauge", "Version and model; always 1.", out);

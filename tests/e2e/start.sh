@@ -1,0 +1,34 @@
+#!/bin/sh
+# How the daemon refuses to start: words that say what to do, and the exit status.
+. "${SRCDIR:-.}/tests/e2e/daemon.sh"
+
+# refuses STATUS WORDS flags...
+refuses() {
+    want=$1 words=$2
+    shift 2
+    status=0
+    "$BUILDDIR/clipgend" "$@" >"$WORK/log" 2>&1 || status=$?
+    [ "$status" = "$want" ] || fail "$*: status $status, not $want"
+    grep -qF -- "$words" "$WORK/log" || fail "$*: no word of: $words"
+}
+
+refuses 2 "--rows: 1 is outside 2..1024" --rows 1
+refuses 2 "did you mean --bundle?" --bundel x
+refuses 2 "queue_max: 5 is outside" --config /dev/stdin <<CONF
+[server]
+queue_max = 5
+CONF
+refuses 1 "/nonexistent/bundle" --listen 127.0.0.1:0 --bundle /nonexistent/bundle
+refuses 1 "listen: 'nowhere' is not address:port" --listen nowhere
+
+tiny_bundle
+start_daemon "$WORK/tiny" --log-level debug
+refuses 1 "Address already in use" --bundle "$WORK/tiny" --listen "${URL#http://}"
+kill -INT "$DAEMON"
+expect_exit 0
+
+printf 'broken' >"$WORK/tiny/model.safetensors"
+refuses 1 "model.safetensors" --listen 127.0.0.1:0 --bundle "$WORK/tiny"
+
+"$BUILDDIR/clipgend" --help | grep -q -- '--queue-max N' || fail "--help"
+"$BUILDDIR/clipgend" --print-config | cmp - "$SRCDIR/etc/clipgend.conf" || fail "--print-config"
