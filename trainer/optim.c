@@ -94,6 +94,14 @@ static struct tensor *grad_norm(struct optim *o, struct pass *p)
     return norm;
 }
 
+/* A young average follows closely: with its full decay it would hold on to the random start for
+ * long. The rise is that of TensorFlow's ExponentialMovingAverage(num_updates). */
+static float average_decay(float full, int64_t step)
+{
+    float young = (float)(1 + step) / (float)(10 + step);
+    return young < full ? young : full;
+}
+
 struct tensor *optim_step(struct optim *o, struct pass *p, int64_t step, float rate)
 {
     const struct optim_settings *s = &o->settings;
@@ -106,7 +114,7 @@ struct tensor *optim_step(struct optim *o, struct pass *p, int64_t step, float r
         if (is_trained(w))
             update_adamw(p, &w->value, &w->grad, &o->m[i], &o->v[i], &h, factor);
         if (s->average > 0)
-            update_ema(p, &o->average[i], &w->value, s->average);
+            update_ema(p, &o->average[i], &w->value, average_decay(s->average, step));
     }
     return norm;
 }
