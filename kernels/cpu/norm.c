@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/cpu/check.h"
 #include "kernels/cpu/map.h"
 #include "kernels/cpu/row.h"
 #include "kernels/cpu/sum.h"
@@ -23,7 +24,8 @@ static inline void layernorm_row(const float *restrict x, const float *restrict 
 int CPU(layernorm)(void *ctx, ctensor *x, ctensor *g, ctensor *b, float eps, struct tensor *y,
                    struct tensor *stats, struct err *e)
 {
-    (void)e;
+    if (CPU_ALL_F32("layernorm", e, x, g, b, y, stats))
+        return -1;
     const struct cpu *c = ctx;
     int64_t n = tensor_cols(x);
 
@@ -66,7 +68,8 @@ static inline void layernorm_row_sums(const float *restrict x, const float *rest
 int CPU(layernorm_bwd)(void *ctx, ctensor *x, ctensor *g, ctensor *stats, ctensor *dy,
                        struct tensor *dx, struct tensor *dg, struct tensor *db, struct err *e)
 {
-    (void)e;
+    if (CPU_ALL_F32("layernorm_bwd", e, x, g, stats, dy, dx, dg, db))
+        return -1;
     const struct cpu *c = ctx;
     int64_t n = tensor_cols(x), m = tensor_rows(x), parts = CPU(sum_parts)(m, 2 * n);
     const float *xs = x->data, *dys = dy->data, *st = stats->data;
@@ -91,7 +94,8 @@ int CPU(layernorm_bwd)(void *ctx, ctensor *x, ctensor *g, ctensor *stats, ctenso
 int CPU(l2norm)(void *ctx, ctensor *x, float eps, struct tensor *y, struct tensor *norms,
                 struct err *e)
 {
-    (void)e;
+    if (CPU_ALL_F32("l2norm", e, x, y, norms))
+        return -1;
     const struct cpu *c = ctx;
     int64_t n = tensor_cols(x);
 
@@ -118,7 +122,8 @@ static inline void l2norm_row_dx(const float *restrict y, const float *restrict 
 int CPU(l2norm_bwd)(void *ctx, ctensor *y, ctensor *norms, float eps, ctensor *dy,
                     struct tensor *dx, struct err *e)
 {
-    (void)e;
+    if (CPU_ALL_F32("l2norm_bwd", e, y, norms, dy, dx))
+        return -1;
     const struct cpu *c = ctx;
     int64_t n = tensor_cols(y);
 
@@ -137,7 +142,8 @@ static inline void softmax_row(const float *x, int64_t n, float *y)
 
 int CPU(softmax)(void *ctx, ctensor *x, struct tensor *y, struct err *e)
 {
-    (void)e;
+    if (CPU_ALL_F32("softmax", e, x, y))
+        return -1;
     const struct cpu *c = ctx;
     int64_t n = tensor_cols(x);
 
@@ -157,7 +163,8 @@ static inline void softmax_row_dx(const float *restrict y, const float *restrict
 
 int CPU(softmax_bwd)(void *ctx, ctensor *y, ctensor *dy, struct tensor *dx, struct err *e)
 {
-    (void)e;
+    if (CPU_ALL_F32("softmax_bwd", e, y, dy, dx))
+        return -1;
     const struct cpu *c = ctx;
     int64_t n = tensor_cols(y);
 

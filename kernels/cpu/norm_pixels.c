@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/cpu/check.h"
 #include "kernels/cpu/par.h"
 #include "kernels/cpu/vmath.h"
 
@@ -207,6 +208,8 @@ static void block_moments(const struct cpu *c, const struct layer *l, const floa
 int CPU(groupnorm)(void *ctx, ctensor *x, ctensor *g, ctensor *b, int groups, float eps, bool silu,
                    struct tensor *y, struct tensor *stats, struct err *e)
 {
+    if (CPU_ALL_F32("groupnorm", e, x, g, b, y, stats))
+        return -1;
     const struct cpu *c = ctx;
     struct layer l;
     if (layer_init(&l, x->dim[0], x->dim[1] * x->dim[2], x->dim[3], groups, e))
@@ -380,6 +383,8 @@ int CPU(groupnorm_bwd)(void *ctx, ctensor *x, ctensor *g, ctensor *b, int groups
                        ctensor *stats, ctensor *dy, struct tensor *dx, struct tensor *dg,
                        struct tensor *db, struct err *e)
 {
+    if (CPU_ALL_F32("groupnorm_bwd", e, x, g, b, stats, dy, dx, dg, db))
+        return -1;
     const struct cpu *c = ctx;
     struct layer l;
     if (layer_init(&l, x->dim[0], x->dim[1] * x->dim[2], x->dim[3], groups, e))
@@ -428,6 +433,8 @@ int CPU(batchnorm)(void *ctx, ctensor *x, ctensor *g, ctensor *b, struct tensor 
                    struct tensor *var, float momentum, float eps, bool training, struct tensor *y,
                    struct tensor *stats, struct err *e)
 {
+    if (CPU_ALL_F32("batchnorm", e, x, g, b, mean, var, y, stats))
+        return -1;
     const struct cpu *c = ctx;
     struct layer l;
     if (layer_init(&l, 1, tensor_rows(x), tensor_cols(x), tensor_cols(x), e))
@@ -453,6 +460,8 @@ int CPU(batchnorm_bwd)(void *ctx, ctensor *x, ctensor *g, ctensor *stats, bool t
                        ctensor *dy, struct tensor *dx, struct tensor *dg, struct tensor *db,
                        struct err *e)
 {
+    if (CPU_ALL_F32("batchnorm_bwd", e, x, g, stats, dy, dx, dg, db))
+        return -1;
     const struct cpu *c = ctx;
     struct layer l;
     if (layer_init(&l, 1, tensor_rows(x), tensor_cols(x), tensor_cols(x), e))

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "kernels/cpu/check.h"
 #include "kernels/cpu/par.h"
 #include "kernels/cpu/sum.h"
 
@@ -57,7 +58,8 @@ static void bias_bwd_wide(struct cpu *c, const float *dy, int64_t m, int64_t n, 
 
 int CPU(bias_bwd)(void *ctx, ctensor *dy, struct tensor *db, struct err *e)
 {
-    (void)e;
+    if (CPU_ALL_F32("bias_bwd", e, dy, db))
+        return -1;
     int64_t n = tensor_cols(dy), m = tensor_rows(dy), parts = CPU(sum_parts)(m, n);
     if (parts > 1)
         bias_bwd_tall(ctx, dy->data, m, n, parts, db->data);

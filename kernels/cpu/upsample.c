@@ -3,11 +3,13 @@
  */
 #include <string.h>
 
+#include "kernels/cpu/check.h"
 #include "kernels/cpu/par.h"
 
 int CPU(upsample2x)(void *ctx, ctensor *x, struct tensor *y, struct err *e)
 {
-    (void)e;
+    if (CPU_ALL_F32("upsample2x", e, x, y))
+        return -1;
     const struct cpu *c = ctx;
     int64_t lines = x->dim[0] * x->dim[1], width = x->dim[2], n = x->dim[3];
     size_t bytes = (size_t)n * sizeof(float);
@@ -27,7 +29,8 @@ int CPU(upsample2x)(void *ctx, ctensor *x, struct tensor *y, struct err *e)
 
 int CPU(upsample2x_bwd)(void *ctx, ctensor *dy, struct tensor *dx, struct err *e)
 {
-    (void)e;
+    if (CPU_ALL_F32("upsample2x_bwd", e, dy, dx))
+        return -1;
     const struct cpu *c = ctx;
     int64_t lines = dx->dim[0] * dx->dim[1], width = dx->dim[2], n = dx->dim[3];
 
