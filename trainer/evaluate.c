@@ -14,6 +14,7 @@
 #include "trainer/metrics.h"
 #include "trainer/pixels.h"
 #include "trainer/preview.h"
+#include "trainer/sheet.h"
 #include "trainer/workspace.h"
 
 #define PSNR_BATCH 16
@@ -35,32 +36,59 @@ struct evaluation {
     int n;
     struct asked *asked; /* [n] */
     struct image *drawn; /* [n] */
-    float *names;        /* [objects, E] unit text embeddings of the names */
+    float *texts;        /* [n_texts(), E] unit text embeddings that CLIP chooses from */
     const struct batch *batch;
     uint8_t *rebuilt;      /* [PSNR_BATCH, side, side, 3] */
     struct metrics result; /* fractions and dB */
 };
 
+/* Objects on named colours; a folder's pictures are neither. */
+static bool is_composed(const struct evaluation *v)
+{
+    return v->ds->kind == DATASET_EMOJI;
+}
+
 /* ---- prompts ---- */
 
-/* Held-out combinations of object and colour, drawn at random, none twice in a row. */
+/* A fresh order for every round, so that every object is asked for once before one comes twice. */
+static void shuffle(int *objects, int n, struct rng *r)
+{
+    for (int i = n - 1; i > 0; i--) {
+        int j = (int)rng_below(r, (uint32_t)i + 1), kept = objects[i];
+        objects[i] = objects[j];
+        objects[j] = kept;
+    }
+}
+
+static int ask(struct evaluation *v, int i, int object, enum split split, struct rng *r,
+               struct err *e)
+{
+    struct scene_options o = stage_scene_options(v->stage->config);
+    struct scene scene;
+    struct buf text;
+    buf_init(&text, CAPTION_MAX);
+    scene_draw(v->ds, object, split, &o, r, &scene);
+    caption_prompt(v->ds, object, scene.background, &text);
+    if (buf_check(&text, e)) {
+        buf_release(&text);
+        return -1;
+    }
+    v->asked[i] = (struct asked){ object, scene.background, buf_take(&text, NULL) };
+    return 0;
+}
+
 static int choose_prompts(struct evaluation *v, struct err *e)
 {
     struct scene_options o = stage_scene_options(v->stage->config);
     struct rng r = { (uint64_t)v->stage->config->eval_seed, 300, 0 };
-    int *objects, n_objects;
-    if (scene_objects(v->ds, SPLIT_HELD_OUT, &o, &objects, &n_objects, e))
+    enum split split = stage_test_split(v->stage, v->ds);
+    int *objects, n_objects, failed = 0;
+    if (scene_objects(v->ds, split, &o, &objects, &n_objects, e))
         return -1;
-    int failed = 0;
     for (int i = 0; i < v->n && !failed; i++) {
-        struct scene scene;
-        struct buf text;
-        int object = objects[rng_below(&r, (uint32_t)n_objects)];
-        scene_draw(v->ds, object, SPLIT_HELD_OUT, &o, &r, &scene);
-        buf_init(&text, CAPTION_MAX);
-        caption_prompt(v->ds, object, scene.background, &text);
-        failed = buf_check(&text, e);
-        v->asked[i] = (struct asked){ object, scene.background, buf_take(&text, NULL) };
+        if (i % n_objects == 0)
+            shuffle(objects, n_objects, &r);
+        failed = ask(v, i, objects[i % n_objects], split, &r, e);
     }
     mem_free(objects);
     return failed;
@@ -73,6 +101,7 @@ static int draw_all(struct evaluation *v, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for %d prompts", v->n);
     for (int i = 0; i < v->n; i++)
         prompts[i] = v->asked[i].prompt;
+    log_info("eval: draws %d pictures", v->n);
     int failed = draw_prompts(v->bundle, v->gen, prompts, v->n,
                               (uint64_t)v->stage->config->eval_seed, v->drawn, e);
     mem_free(prompts);
@@ -108,40 +137,62 @@ static int measure_pixels(struct evaluation *v, struct err *e)
     return 0;
 }
 
-static int embed_names(struct evaluation *v, struct err *e)
+/* What CLIP chooses from: the names of all objects; a folder's: the captions asked for. */
+static int n_texts(const struct evaluation *v)
 {
-    int context = v->bundle->config.clip.text.context, width = v->bundle->config.clip.embed_dim;
+    return is_composed(v) ? v->ds->n : v->n;
+}
+
+static const char *text_of(const struct evaluation *v, int i)
+{
+    return is_composed(v) ? v->ds->item[i].name : v->asked[i].prompt;
+}
+
+static int own_text(const struct evaluation *v, int i)
+{
+    return is_composed(v) ? v->asked[i].object : i;
+}
+
+static float *embedding(const struct evaluation *v, int text)
+{
+    return v->texts + (size_t)text * (size_t)v->bundle->config.clip.embed_dim;
+}
+
+static int embed_texts(struct evaluation *v, struct err *e)
+{
+    int context = v->bundle->config.clip.text.context, n = n_texts(v), failed = 0;
     int32_t *ids = mem_alloc((size_t)context, sizeof *ids);
-    v->names = mem_alloc((size_t)v->ds->n * (size_t)width, sizeof *v->names);
-    int failed = !ids || !v->names ? err_set(e, ERR_NOMEM, "no memory for %d names", v->ds->n) : 0;
-    for (int i = 0; i < v->ds->n && !failed; i++) {
-        const char *name = v->ds->item[i].name;
+    v->texts = mem_alloc((size_t)n * (size_t)v->bundle->config.clip.embed_dim, sizeof *v->texts);
+    if (!ids || !v->texts)
+        failed = err_set(e, ERR_NOMEM, "no memory for %d names", n);
+    for (int i = 0; i < n && !failed; i++) {
+        const char *text = text_of(v, i);
         struct tokenizer_result r;
-        failed = tokenizer_encode(v->bundle->tokenizer, name, strlen(name), context, ids, &r, e) ||
-                 gen_embed_text(v->gen, ids, r.end, v->names + (size_t)i * (size_t)width, e);
+        failed = tokenizer_encode(v->bundle->tokenizer, text, strlen(text), context, ids, &r, e) ||
+                 gen_embed_text(v->gen, ids, r.end, embedding(v, i), e);
     }
     mem_free(ids);
     return failed;
 }
 
-static int name_rank(const struct evaluation *v, const float *embed, int object)
+/* Texts nearer to the picture than its own. */
+static int text_rank(const struct evaluation *v, const float *embed, int own)
 {
     int width = v->bundle->config.clip.embed_dim, rank = 0;
-    float own = rank_cosine(embed, v->names + (size_t)object * (size_t)width, width);
-    for (int i = 0; i < v->ds->n; i++)
-        rank +=
-            i != object && rank_cosine(embed, v->names + (size_t)i * (size_t)width, width) > own;
+    float score = rank_cosine(embed, embedding(v, own), width);
+    for (int i = 0; i < n_texts(v); i++)
+        rank += i != own && rank_cosine(embed, embedding(v, i), width) > score;
     return rank;
 }
 
 static int measure_clip(struct evaluation *v, struct err *e)
 {
     float *embed = mem_alloc((size_t)v->bundle->config.clip.embed_dim, sizeof *embed);
-    int top1 = 0, top5 = 0,
-        failed = !embed ? err_set(e, ERR_NOMEM, "no memory") : embed_names(v, e);
+    int top1 = 0, top5 = 0;
+    int failed = !embed ? err_set(e, ERR_NOMEM, "no memory for an embedding") : embed_texts(v, e);
     for (int i = 0; i < v->n && !failed; i++) {
         failed = gen_embed_image(v->gen, &v->drawn[i], embed, e);
-        int rank = failed ? 0 : name_rank(v, embed, v->asked[i].object);
+        int rank = failed ? 0 : text_rank(v, embed, own_text(v, i));
         top1 += rank < 1;
         top5 += rank < 5;
     }
@@ -174,10 +225,11 @@ static int measure_psnr(struct evaluation *v, struct err *e)
     double sum = 0;
     int side = (int)v->stage->config->side;
     v->rebuilt = mem_alloc(PSNR_BATCH * (size_t)side, (size_t)side * 3);
-    int failed = !v->rebuilt ? err_set(e, ERR_NOMEM, "no memory")
-                             : workspace_init(&w, v->stage->dev, v, graphs, 1, e) ||
-                                   stage_open_loader(v->stage, v->ds, NULL, PSNR_BATCH, 0, 6,
-                                                     SPLIT_HELD_OUT, 0, &loader, e);
+    int failed = !v->rebuilt
+                     ? err_set(e, ERR_NOMEM, "no memory for %d pictures", PSNR_BATCH)
+                     : workspace_init(&w, v->stage->dev, v, graphs, 1, e) ||
+                           stage_open_loader(v->stage, v->ds, NULL, PSNR_BATCH, 0, 6,
+                                             stage_test_split(v->stage, v->ds), 0, &loader, e);
     for (int i = 0; i < PSNR_BATCHES && !failed; i++) {
         failed = loader_next(loader, &v->batch, e) || workspace_run(&w, v, rebuild, false, 0, e);
         sum += failed ? 0 : preview_psnr(v->batch->pixels, v->rebuilt, PSNR_BATCH, side);
@@ -192,14 +244,15 @@ static int measure_psnr(struct evaluation *v, struct err *e)
 
 static int write_sheet(struct evaluation *v, const char *path, struct err *e)
 {
+    char *words[SHEET_PICTURES];
     struct image sheet;
     int n = v->n < SHEET_PICTURES ? v->n : SHEET_PICTURES;
-    if (image_grid(v->drawn, n, SHEET_COLUMNS, 2, &sheet, e))
+    for (int i = 0; i < n; i++)
+        words[i] = v->asked[i].prompt;
+    if (sheet_make(v->drawn, words, n, SHEET_COLUMNS, &sheet, e))
         return -1;
     int failed = png_write(&sheet, path, e);
     image_release(&sheet);
-    for (int i = 0; i < n; i++)
-        printf("%s%s", v->asked[i].prompt, (i + 1) % SHEET_COLUMNS && i + 1 < n ? " | " : "\n");
     return failed;
 }
 
@@ -239,12 +292,12 @@ static int open_all(struct evaluation *v, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for %d prompts", v->n);
     if (stage_open_dataset(v->stage, &v->ds, e))
         return -1;
-    if (v->ds->kind != DATASET_EMOJI)
-        return err_set(
-            e, ERR_UNSUPPORTED,
-            "eval: asks for named objects on named colours, which only the emoji set has");
     if (bundle_open(v->stage->config->bundle_dir, v->stage->dev, &v->bundle, e))
         return -1;
+    if (v->bundle->config.vqgan.resolution != v->stage->config->side)
+        return err_set(e, ERR_INVALID,
+                       "the bundle's pictures have %d pixels a side, the recipe's %lld",
+                       v->bundle->config.vqgan.resolution, (long long)v->stage->config->side);
     return gen_new(v->bundle, 64, &v->gen, e) || judge_new(v->ds, &v->judge, e);
 }
 
@@ -256,7 +309,7 @@ static void release(struct evaluation *v)
     }
     mem_free(v->asked);
     mem_free(v->drawn);
-    mem_free(v->names);
+    mem_free(v->texts);
     mem_free(v->rebuilt);
     judge_free(v->judge);
     gen_free(v->gen);
@@ -264,15 +317,20 @@ static void release(struct evaluation *v)
     dataset_close(v->ds);
 }
 
+static int measure(struct evaluation *v, struct err *e)
+{
+    if (measure_psnr(v, e) || choose_prompts(v, e) || draw_all(v, e))
+        return -1;
+    if (is_composed(v))
+        measure_background(v);
+    return measure_clip(v, e) || (is_composed(v) && measure_pixels(v, e)) || write_all(v, e);
+}
+
 int stage_eval(const struct stage *stage, bool *ret_done, struct err *e)
 {
     struct evaluation v = { .stage = stage, .n = (int)stage->config->eval_prompts };
-    int failed = open_all(&v, e) || measure_psnr(&v, e) || choose_prompts(&v, e) || draw_all(&v, e);
-    if (!failed) {
-        measure_background(&v);
-        failed = measure_clip(&v, e) || measure_pixels(&v, e) || write_all(&v, e);
-    }
+    int failed = open_all(&v, e) || measure(&v, e);
     release(&v);
     *ret_done = !failed;
-    return failed ? -1 : 0;
+    return failed ? err_prefix(e, "eval: ") : 0;
 }

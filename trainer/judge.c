@@ -1,6 +1,7 @@
 #include "trainer/judge.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "trainer/augment.h"
@@ -92,8 +93,7 @@ static int shrink(const struct image *img, uint8_t *dst, struct err *e)
     struct image small;
     if (image_resize(img, JUDGE_SIDE, JUDGE_SIDE, IMAGE_BOX, &small, e))
         return -1;
-    for (int i = 0; i < SMALL; i++)
-        dst[i] = small.px[i];
+    memcpy(dst, small.px, SMALL);
     image_release(&small);
     return 0;
 }
@@ -115,11 +115,11 @@ static int draw_all(struct judge *j, int background, struct err *e)
     return failed ? -1 : 0;
 }
 
-static float distance(const uint8_t *a, const uint8_t *b)
+static int distance(const uint8_t *a, const uint8_t *b)
 {
-    float sum = 0;
+    int sum = 0;
     for (int i = 0; i < SMALL; i++) {
-        float d = (float)a[i] - b[i];
+        int d = a[i] - b[i];
         sum += d * d;
     }
     return sum;
@@ -133,7 +133,7 @@ int judge_object_rank(struct judge *j, const struct image *img, int object, int 
         return -1;
     if (shrink(img, small, e))
         return -1;
-    float own = distance(small, j->drawn + (size_t)object * SMALL);
+    int own = distance(small, j->drawn + (size_t)object * SMALL);
     int rank = 0;
     for (int i = 0; i < j->ds->n; i++)
         rank += i != object && distance(small, j->drawn + (size_t)i * SMALL) < own;

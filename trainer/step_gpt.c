@@ -11,6 +11,7 @@
 #include "trainer/pixels.h"
 #include "trainer/run.h"
 #include "trainer/schedule.h"
+#include "trainer/sheet.h"
 #include "trainer/workspace.h"
 
 #define GAP_PICTURES 4096
@@ -172,7 +173,7 @@ static int preview(void *self, struct image *ret_img, struct err *e)
     failed = failed || preview_prompts(s, prompts, e) ||
              draw_prompts(s->bundle, s->gen, prompts, PREVIEW_PROMPTS, 0, imgs, e);
     if (!failed) {
-        failed = image_grid(imgs, PREVIEW_PROMPTS, 8, 2, ret_img, e);
+        failed = sheet_make(imgs, prompts, PREVIEW_PROMPTS, 8, ret_img, e);
         for (int i = 0; i < PREVIEW_PROMPTS; i++)
             image_release(&imgs[i]);
     }
