@@ -4,7 +4,7 @@
 
 #include "trainer/font.h"
 
-enum { GAP = 8, LETTER_W = FONT_W + 1, LINE_H = FONT_H + 2, TEXT_MAX = 1024 };
+enum { GAP = 8, LETTER_W = FONT_W + 1, LINE_H = FONT_H + 1, TEXT_MAX = 1024 };
 
 static const uint8_t WHITE = 255, INK = 40;
 

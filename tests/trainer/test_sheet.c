@@ -5,7 +5,7 @@
 #include "trainer/font.h"
 #include "trainer/sheet.h"
 
-enum { SIDE = 64, CELL = 128, GAP = 8, LINE_H = 9, STEP_Y = CELL + GAP + SHEET_LINES * LINE_H };
+enum { SIDE = 64, CELL = 128, GAP = 8, LINE_H = 10, STEP_Y = CELL + GAP + SHEET_LINES * LINE_H };
 
 static struct image flat(int side, uint8_t grey)
 {
