@@ -3,6 +3,7 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,6 +21,7 @@
 #define STUCK_WAIT_S 5 /* that an aborted device thread gets for its last turn */
 #define ADMIN_THREADS 1
 #define ADMIN_CONNECTIONS 64
+#define OTHER_FILES 64 /* log, model, threads' own */
 
 struct daemon {
     const struct config *config;
@@ -36,6 +38,22 @@ static int64_t ns(double seconds)
 }
 
 /* ---- opening ---- */
+
+/* Every connection is a file; the soft limit is often 1024. */
+static int raise_file_limit(const struct config *c, struct err *e)
+{
+    rlim_t wanted = (rlim_t)(c->connections + ADMIN_CONNECTIONS + OTHER_FILES);
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return err_errno(e, "open files");
+    if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted)
+        return err_set(e, ERR_INVALID, "connections: %d need %d open files, the limit is %d",
+                       (int)c->connections, (int)wanted, (int)limit.rlim_max);
+    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted)
+        limit.rlim_cur = wanted;
+    return setrlimit(RLIMIT_NOFILE, &limit) ? err_errno(e, "open files") : 0;
+}
 
 static int open_sockets(struct daemon *d, struct err *e)
 {
@@ -193,8 +211,8 @@ static int daemon_open(struct daemon *d, struct err *e)
 {
     const struct engine_info *info;
 
-    if (service_open(&d->service, e) || open_sockets(d, e) || open_engine(d, e) ||
-        open_scheduler(d, e))
+    if (service_open(&d->service, e) || raise_file_limit(d->config, e) || open_sockets(d, e) ||
+        open_engine(d, e) || open_scheduler(d, e))
         return -1;
     fill_app(d);
     if (warm_up(d, e))

@@ -283,17 +283,18 @@ static double ms(int64_t ns)
     return (double)ns / 1e6;
 }
 
+/* One line a request. */
 static void log_access(const struct exchange *x, int status)
 {
     static const struct job_times NONE = { 0 };
     const struct job_times *t = x->job ? &x->job->times : &NONE;
     int images = x->job && status == 200 ? x->job->n_pictures : 0;
+    void (*say)(const char *fmt, ...) = x->route && x->route->probe ? log_debug : log_info;
 
-    log_info("access: id=%s method=%s path=%.100s status=%d images=%d queue=%.1f encode=%.1f "
-             "decode=%.1f pixels=%.1f png=%.1f total=%.1f",
-             x->id, x->method ? x->method : "-", x->path ? x->path : "-", status, images,
-             ms(t->queue), ms(t->encode), ms(t->decode), ms(t->pixels), ms(t->png),
-             ms(clock_ns() - x->arrived_ns));
+    say("access: id=%s method=%s path=%.100s status=%d images=%d queue=%.1f encode=%.1f "
+        "decode=%.1f pixels=%.1f png=%.1f total=%.1f",
+        x->id, x->method ? x->method : "-", x->path ? x->path : "-", status, images, ms(t->queue),
+        ms(t->encode), ms(t->decode), ms(t->pixels), ms(t->png), ms(clock_ns() - x->arrived_ns));
 }
 
 static bool job_was_cancelled(const struct exchange *x)
@@ -363,7 +364,7 @@ static struct MHD_Daemon *start(struct http *h)
 {
     const struct http_options *o = &h->o;
     struct MHD_OptionItem pool[] = {
-        { MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL }, /* 1 would mean "a pool of one" */
+        { MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL }, /* refuses 1: leave it out then */
         { MHD_OPTION_END, 0, NULL },
     };
 

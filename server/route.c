@@ -9,22 +9,22 @@
 #include "server/api_models.h"
 
 const struct route ROUTES_WORK[] = {
-    { "POST", "/v1/generate", true, api_generate, api_generate_resume },
-    { "GET", "/v1/models", false, api_models, NULL },
-    { "GET", "/healthz", false, api_healthz, NULL },
-    { "GET", "/livez", false, api_livez, NULL },
-    { "GET", "/readyz", false, api_readyz, NULL },
-    { "GET", "/metrics", false, api_metrics, NULL },
-    { NULL, NULL, false, NULL, NULL },
+    { "POST", "/v1/generate", true, api_generate, api_generate_resume, false },
+    { "GET", "/v1/models", false, api_models, NULL, false },
+    { "GET", "/healthz", false, api_healthz, NULL, true },
+    { "GET", "/livez", false, api_livez, NULL, true },
+    { "GET", "/readyz", false, api_readyz, NULL, true },
+    { "GET", "/metrics", false, api_metrics, NULL, true },
+    { NULL, NULL, false, NULL, NULL, false },
 };
 
 const struct route ROUTES_ADMIN[] = {
-    { "GET", "/v1/models", false, api_models, NULL },
-    { "GET", "/healthz", false, api_healthz, NULL },
-    { "GET", "/livez", false, api_livez, NULL },
-    { "GET", "/readyz", false, api_readyz, NULL },
-    { "GET", "/metrics", false, api_metrics, NULL },
-    { NULL, NULL, false, NULL, NULL },
+    { "GET", "/v1/models", false, api_models, NULL, false },
+    { "GET", "/healthz", false, api_healthz, NULL, true },
+    { "GET", "/livez", false, api_livez, NULL, true },
+    { "GET", "/readyz", false, api_readyz, NULL, true },
+    { "GET", "/metrics", false, api_metrics, NULL, true },
+    { NULL, NULL, false, NULL, NULL, false },
 };
 
 static bool method_fits(const struct route *r, const char *method)

@@ -15,6 +15,7 @@ struct route {
     bool wants_json;           /* a body that is something else gets 415 */
     void (*run)(struct app *app, struct exchange *x);
     void (*resume)(struct app *app, struct exchange *x); /* of handlers that suspend */
+    bool probe; /* asked every second by machines: its access lines are for debugging */
 };
 
 extern const struct route ROUTES_WORK[];

@@ -79,20 +79,28 @@ static void give_back(struct sched *s, struct job *job)
     queue_release(s->queue, count(job, PICTURE_WAITING));
 }
 
+/* What is worth a line in the log; the others are in the access line. */
+static bool is_failure(enum err_code code)
+{
+    return code == ERR_INTERNAL || code == ERR_DEVICE || code == ERR_NOMEM || code == ERR_IO;
+}
+
 static void record(struct sched *s, const struct job *job)
 {
-    if (job->err.code == ERR_CANCELLED)
+    enum err_code code = job->err.code;
+
+    if (code == ERR_NONE) {
+        stats_observe(s->stats, STATS_QUEUE, job->times.queue);
+        stats_observe(s->stats, STATS_ENCODE, job->times.encode);
+        stats_observe(s->stats, STATS_DECODE, job->times.decode);
+        stats_observe(s->stats, STATS_PIXELS, job->times.pixels);
+    } else if (code == ERR_CANCELLED) {
         stats_add(s->stats, STATS_CLIENT_ABORTS, 1);
-    else if (job->err.code == ERR_TIMEOUT)
+    } else if (code == ERR_TIMEOUT) {
         stats_add(s->stats, STATS_DEADLINES, 1);
-    else if (job->err.code != ERR_NONE)
+    } else if (is_failure(code)) {
         log_error("sched: job %s: %s", job->id, job->err.msg);
-    if (job->err.code != ERR_NONE)
-        return;
-    stats_observe(s->stats, STATS_QUEUE, job->times.queue);
-    stats_observe(s->stats, STATS_ENCODE, job->times.encode);
-    stats_observe(s->stats, STATS_DECODE, job->times.decode);
-    stats_observe(s->stats, STATS_PIXELS, job->times.pixels);
+    }
 }
 
 static void publish(struct sched *s)

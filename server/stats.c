@@ -133,8 +133,8 @@ static void print_gauges(const struct stats_gauges *g, struct buf *out)
     print_gauge("clipgen_rows_total", "Batch rows of a step.", g->rows_total, out);
     print_gauge("clipgen_connections", "Open connections, all listeners.", g->connections, out);
     print_gauge("clipgen_ready", "1 when new work is taken.", g->ready, out);
-    print_gauge("clipgen_device_memory_bytes", "Device memory of caches and activations.", g->memory_bytes,
-                out);
+    print_gauge("clipgen_device_memory_bytes", "Device memory of caches and activations.",
+                g->memory_bytes, out);
     print_gauge("clipgen_uptime_seconds", "Since start.", g->uptime_s, out);
     print_head("clipgen_build_info", "gauge", "Version and model; always 1.", out);
     buf_printf(out, "clipgen_build_info{version=\"%s\",model=\"%s\"} 1\n", g->version, g->model);

@@ -1,0 +1,42 @@
+/*
+ * Any bytes as the body of POST /v1/generate: either a request with every field within its limits,
+ * or words.
+ */
+#include "tests/fuzz/replay.h"
+
+#include <string.h>
+
+#include "server/request.h"
+
+static const struct request_limits LIMITS = {
+    .image_pixels = 4096,
+    .sampling = { .temperature = 1, .top_p = 1, .guidance = 1 },
+};
+
+static void check_request(const struct gen_request *r)
+{
+    FUZZ_CHECK(!r->prompt != !r->image.px);
+    FUZZ_CHECK(!r->prompt || (r->prompt_len >= 1 && r->prompt_len <= REQUEST_PROMPT_MAX));
+    FUZZ_CHECK(!r->prompt || strlen(r->prompt) == r->prompt_len);
+    FUZZ_CHECK(!r->image.px || (size_t)r->image.w * (size_t)r->image.h <= 4096);
+    FUZZ_CHECK(r->n >= 1 && r->n <= REQUEST_N_MAX);
+    FUZZ_CHECK(r->candidates >= r->n && r->candidates <= REQUEST_CANDIDATES_MAX);
+    FUZZ_CHECK(r->seed <= REQUEST_SEED_MAX);
+    FUZZ_CHECK(r->temperature >= 0 && r->temperature <= 10 && r->top_p >= 0 && r->top_p <= 1);
+    FUZZ_CHECK(r->guidance >= 1 && r->guidance <= 20 && r->top_k >= 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char param[REQUEST_PARAM_MAX];
+    struct gen_request r;
+    struct err e = { 0 };
+
+    if (gen_request_parse((const char *)data, size, &LIMITS, &r, param, &e)) {
+        FUZZ_CHECK(e.code != ERR_NONE && e.msg[0] && memchr(param, 0, sizeof param));
+        return 0;
+    }
+    check_request(&r);
+    gen_request_release(&r);
+    return 0;
+}

@@ -1,0 +1,140 @@
+/*
+ * The request path with the 1st, 2nd, 3rd... allocation failing: every failure has words, and
+ * nothing is leaked or touched twice (the sanitizers say).
+ */
+#include "tests/test.h"
+
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/png.h"
+#include "server/sched.h"
+#include "tests/server/engine_fake.h"
+
+static const struct request_limits LIMITS = {
+    .image_pixels = 1000,
+    .sampling = { .temperature = 1, .top_p = 1, .guidance = 1 },
+};
+
+static int parse_and_make_job(const char *json, const struct engine_info *info, struct err *e)
+{
+    char param[REQUEST_PARAM_MAX];
+    struct gen_request r;
+    struct job *job;
+
+    if (gen_request_parse(json, strlen(json), &LIMITS, &r, param, e) ||
+        job_new("id", &r, info, 1000, &job, e))
+        return -1;
+    job_free(job);
+    return 0;
+}
+
+static void fail_each(const char *json)
+{
+    struct fake *fake = fake_open(4, 5);
+    int failed = -1;
+    long n = 0;
+
+    while (failed) {
+        struct err e = { 0 };
+        mem_fail_after(++n);
+        failed = parse_and_make_job(json, &fake->engine.info, &e);
+        mem_fail_after(0);
+        assert_true(!failed || e.code == ERR_NOMEM);
+        assert_true(n < 1000);
+    }
+    assert_true(n > 5);
+    fake->engine.calls->close(&fake->engine);
+}
+
+static void test_text_request(void **state)
+{
+    (void)state;
+    fail_each("{\"prompt\":\"a cat\",\"n\":2,\"candidates\":6}");
+}
+
+static void test_image_request(void **state)
+{
+    struct image img;
+    struct buf png, json;
+
+    (void)state;
+    assert_int_equal(image_new(8, 8, 3, &img, NULL), 0);
+    buf_init(&png, 1 << 16);
+    buf_init(&json, 1 << 16);
+    assert_int_equal(png_encode(&img, NULL, 0, &png, NULL), 0);
+    buf_puts(&json, "{\"image\":\"");
+    base64_encode(png.data, png.len, &json);
+    buf_puts(&json, "\"}");
+    fail_each(json.data);
+    image_release(&img);
+    buf_release(&png);
+    buf_release(&json);
+}
+
+static void note_done(void *arg)
+{
+    *(int *)arg = 1;
+}
+
+static struct job *submit(struct queue *q, const struct engine_info *info, int *done)
+{
+    struct gen_request r = { .prompt = mem_strdup("a"),
+                             .prompt_len = 1,
+                             .n = 2,
+                             .candidates = 3,
+                             .temperature = 1,
+                             .top_p = 1,
+                             .guidance = 1 };
+    struct job *job;
+
+    assert_int_equal(job_new("id", &r, info, INT64_C(60000000000), &job, NULL), 0);
+    job->on_done = note_done;
+    job->on_done_arg = done;
+    assert_int_equal(queue_reserve(q, 3, NULL), 0);
+    queue_push(q, job);
+    return job;
+}
+
+/* The scheduler turns with failing memory: the job fails, its slots are free. */
+static void test_scheduler(void **state)
+{
+    struct fake *fake = fake_open(4, 5);
+    struct queue *q;
+    struct stats *stats;
+    struct sched *s;
+    enum err_code code = ERR_NOMEM;
+
+    (void)state;
+    assert_int_equal(queue_new(10, &q, NULL), 0);
+    assert_int_equal(stats_new(&stats, NULL), 0);
+    assert_int_equal(sched_new(&fake->engine, q, stats, &s, NULL), 0);
+    for (long n = 1; code == ERR_NOMEM; n++) {
+        int done = 0;
+        struct job *job = submit(q, &fake->engine.info, &done);
+        mem_fail_after(n);
+        while (!done)
+            sched_turn(s);
+        mem_fail_after(0);
+        code = job->err.code;
+        job_free(job);
+        assert_int_equal(atomic_load(&fake->live), 0);
+        assert_int_equal(queue_pictures(q), 0);
+        assert_true(n < 1000);
+    }
+    assert_int_equal(code, ERR_NONE);
+    sched_free(s);
+    stats_free(stats);
+    queue_free(q);
+    fake->engine.calls->close(&fake->engine);
+}
+
+static const struct CMUnitTest TESTS[] = {
+    cmocka_unit_test(test_text_request),
+    cmocka_unit_test(test_image_request),
+    cmocka_unit_test(test_scheduler),
+};
+
+TEST_MAIN(TESTS)
