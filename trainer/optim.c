@@ -7,6 +7,8 @@
 #include "kernels/device.h"
 #include "kernels/update.h"
 
+#define NAME_MAX_BYTES 160 /* prefix, group and a parameter's name */
+
 static bool is_trained(const struct param *p)
 {
     return !(p->flags & PARAM_BUFFER);
@@ -132,12 +134,6 @@ void optim_swap_average(struct optim *o)
 
 /* ---- saving and resuming ---- */
 
-/* The tensors of a checkpoint beside the weights: name of the group, tensors of the list. */
-struct group {
-    const char *name;
-    struct tensor *tensors;
-};
-
 static int tensor_name(char *buf, size_t n, const char *prefix, const char *group, const char *name,
                        struct err *e)
 {
@@ -147,38 +143,22 @@ static int tensor_name(char *buf, size_t n, const char *prefix, const char *grou
     return 0;
 }
 
-static int save_tensor(const struct optim *o, const char *name, const struct tensor *t,
+/* A checkpoint being read or written: one of the two files is NULL. */
+struct checkpoint {
+    struct weights_out *out;
+    const struct weights *in;
+};
+
+static int save_tensor(struct device *dev, const char *name, const struct tensor *t,
                        struct weights_out *out, struct err *e)
 {
     float *host = mem_alloc(1, tensor_bytes(t));
     if (!host)
         return err_set(e, ERR_NOMEM, "%s: no memory for %zu bytes", name, tensor_bytes(t));
-    int failed = device_download(o->dev, t, 0, host, tensor_bytes(t), e) ||
+    int failed = device_download(dev, t, 0, host, tensor_bytes(t), e) ||
                  weights_out_add(out, name, W_F32, t->n_dims, t->dim, host, e);
     mem_free(host);
     return failed ? -1 : 0;
-}
-
-int optim_save(const struct optim *o, const char *prefix, struct weights_out *out, struct err *e)
-{
-    char name[160];
-    snprintf(name, sizeof name, "%sweight.", prefix);
-    if (weights_out_add_params(out, name, o->params, W_F32, e))
-        return -1;
-    const struct group groups[] = { { "adam_m", o->m },
-                                    { "adam_v", o->v },
-                                    { o->settings.average > 0 ? "average" : NULL, o->average } };
-    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
-        for (int i = 0; groups[g].name && i < o->params->n; i++) {
-            const struct tensor *t = &groups[g].tensors[i];
-            if (!t->data)
-                continue;
-            if (tensor_name(name, sizeof name, prefix, groups[g].name, o->params->item[i]->name,
-                            e) ||
-                save_tensor(o, name, t, out, e))
-                return -1;
-        }
-    return 0;
 }
 
 static int load_tensor(struct device *dev, const char *name, struct tensor *t,
@@ -199,32 +179,54 @@ static int load_tensor(struct device *dev, const char *name, struct tensor *t,
     return failed ? -1 : 0;
 }
 
+/* One tensor for each parameter that has one, as PREFIX group . NAME. */
+static int move_group(const struct optim *o, const char *prefix, const char *group,
+                      struct tensor *tensors, const struct checkpoint *c, struct err *e)
+{
+    char name[NAME_MAX_BYTES];
+    for (int i = 0; i < o->params->n; i++) {
+        struct tensor *t = &tensors[i];
+        if (!t->data)
+            continue;
+        if (tensor_name(name, sizeof name, prefix, group, o->params->item[i]->name, e))
+            return -1;
+        if (c->out ? save_tensor(o->dev, name, t, c->out, e)
+                   : load_tensor(o->dev, name, t, c->in, e))
+            return -1;
+    }
+    return 0;
+}
+
+static int move_state(const struct optim *o, const char *prefix, const struct checkpoint *c,
+                      struct err *e)
+{
+    if (move_group(o, prefix, "adam_m", o->m, c, e) || move_group(o, prefix, "adam_v", o->v, c, e))
+        return -1;
+    return o->settings.average > 0 ? move_group(o, prefix, "average", o->average, c, e) : 0;
+}
+
+int optim_save(const struct optim *o, const char *prefix, struct weights_out *out, struct err *e)
+{
+    char name[NAME_MAX_BYTES];
+    snprintf(name, sizeof name, "%sweight.", prefix);
+    if (weights_out_add_params(out, name, o->params, W_F32, e))
+        return -1;
+    return move_state(o, prefix, &(struct checkpoint){ .out = out }, e);
+}
+
 int optim_load(struct optim *o, const char *prefix, const struct weights *w, struct err *e)
 {
-    char name[160];
+    char name[NAME_MAX_BYTES];
     snprintf(name, sizeof name, "%sweight.", prefix);
     if (weights_load_params(w, name, o->params, NULL, e))
         return -1;
-    const struct group groups[] = { { "adam_m", o->m },
-                                    { "adam_v", o->v },
-                                    { o->settings.average > 0 ? "average" : NULL, o->average } };
-    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
-        for (int i = 0; groups[g].name && i < o->params->n; i++) {
-            struct tensor *t = &groups[g].tensors[i];
-            if (!t->data)
-                continue;
-            if (tensor_name(name, sizeof name, prefix, groups[g].name, o->params->item[i]->name,
-                            e) ||
-                load_tensor(o->dev, name, t, w, e))
-                return -1;
-        }
-    return 0;
+    return move_state(o, prefix, &(struct checkpoint){ .in = w }, e);
 }
 
 int optim_load_result(struct param_list *params, const char *prefix, const struct weights *w,
                       struct err *e)
 {
-    char name[160];
+    char name[NAME_MAX_BYTES];
     snprintf(name, sizeof name, "%sweight.", prefix);
     if (weights_load_params(w, name, params, NULL, e))
         return -1;
