@@ -7,7 +7,6 @@
 #include "trainer/data.h"
 
 #define CORPUS_MAX ((size_t)256 << 20)
-#define VOCAB_BYTES 514   /* entries that are no merges: bytes, bytes that end a word, start, end */
 #define STORED_PER_SIDE 2 /* a folder's pictures are kept at twice the training side, for crops */
 
 static int build(const struct config *c, const char *dir, struct err *e)
@@ -50,27 +49,6 @@ static int learn_vocabulary(const struct stage *s, const struct dataset *ds, str
     return failed ? err_prefix(e, "vocabulary: ") : 0;
 }
 
-/* Few captions may hold fewer pairs than the recipe wants merges, and the recipe fixes CLIP's size.
- */
-static int check_vocabulary(const struct stage *s, struct err *e)
-{
-    struct tokenizer *tok;
-    char *path = config_path(s->config, "data/vocab.txt");
-    if (!path)
-        return err_set(e, ERR_NOMEM, "no memory for a path");
-    int failed = tokenizer_open(path, (int)s->config->vocab_merges, &tok, e);
-    mem_free(path);
-    if (failed)
-        return -1;
-    int merges = tokenizer_vocab(tok) - VOCAB_BYTES;
-    tokenizer_close(tok);
-    if (merges < s->config->vocab_merges)
-        return err_set(e, ERR_INVALID,
-                       "vocab_merges: %lld, but the captions only have %d to learn; set it to that",
-                       (long long)s->config->vocab_merges, merges);
-    return 0;
-}
-
 int stage_data(const struct stage *s, bool *ret_done, struct err *e)
 {
     struct dataset *ds;
@@ -79,7 +57,7 @@ int stage_data(const struct stage *s, bool *ret_done, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for a path");
     int failed = file_make_dirs(dir, e) || build(s->config, dir, e) || dataset_open(dir, &ds, e);
     if (!failed) {
-        failed = learn_vocabulary(s, ds, e) || check_vocabulary(s, e);
+        failed = learn_vocabulary(s, ds, e);
         log_info("data: %d pictures in %s", ds->n, dir);
         dataset_close(ds);
     }

@@ -19,11 +19,12 @@ static const char *const SETTINGS[][2] = {
     { "vqgan_ch", "8" },         { "vqgan_mult", "1,1,2" },  { "vqgan_groups", "4" },
     { "vqgan_z", "4" },          { "vqgan_codebook", "32" }, { "restart_every", "4" },
     { "disc_ch", "4" },          { "disc_layers", "1" },     { "gan_start", "3" },
-    { "gan_warmup", "2" },       { "vqgan_steps", "10" },    { "vqgan_batch", "4" },
-    { "vqgan_warmup", "2" },     { "vqgan_preview", "0" },   { "gpt_layers", "1" },
-    { "gpt_width", "32" },       { "gpt_heads", "2" },       { "gpt_dropout", "0.1" },
-    { "gpt_steps", "10" },       { "gpt_batch", "4" },       { "gpt_warmup", "2" },
-    { "gpt_preview", "0" },      { "restart_below", "0.5" }, { "eval_prompts", "12" },
+    { "gan_weight", "0.8" },     { "gan_warmup", "2" },      { "vqgan_steps", "10" },
+    { "vqgan_batch", "4" },      { "vqgan_warmup", "2" },    { "vqgan_preview", "0" },
+    { "gpt_layers", "1" },       { "gpt_width", "32" },      { "gpt_heads", "2" },
+    { "gpt_dropout", "0.1" },    { "gpt_steps", "10" },      { "gpt_batch", "4" },
+    { "gpt_warmup", "2" },       { "gpt_preview", "0" },     { "restart_below", "0.5" },
+    { "eval_prompts", "12" },
 };
 
 static void check(int failed, const struct err *e)

@@ -63,9 +63,8 @@ static void test_vqgan(void **state)
 static void test_gpt(void **state)
 {
     static const struct setting SETTINGS[] = {
-        { "gpt_steps", "80" },
-        { "gpt_rate", "5e-3" },
-        { "gpt_dropout", "0" },
+        { "gpt_steps", "150" }, { "gpt_rate", "5e-3" }, { "gpt_dropout", "0" },
+        { "gpt_noise", "0" },   { "gpt_batch", "8" },
     };
 
     (void)state;
