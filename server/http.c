@@ -52,13 +52,14 @@ static void new_id(char id[JOB_ID_MAX])
 
 static struct exchange *exchange_new(struct http *h, struct MHD_Connection *c)
 {
-    struct exchange *x = mem_alloc(1, sizeof *x);
+    struct watched *watched = watched_of(c);
+    struct exchange *x = watched ? mem_alloc(1, sizeof *x) : NULL;
 
     if (!x)
         return NULL;
     x->http = h;
     x->connection = c;
-    x->watched = watched_of(c);
+    x->watched = watched;
     x->stage = STAGE_HEADERS;
     x->arrived_ns = clock_ns();
     buf_init(&x->body, h->o.body_max);
@@ -423,9 +424,4 @@ void http_close(struct http *h)
     wait_for_answers(h);
     MHD_stop_daemon(h->daemon);
     mem_free(h);
-}
-
-int http_busy(const struct http *h)
-{
-    return atomic_load(&h->busy);
 }

@@ -60,8 +60,6 @@ void http_quiesce(struct http *h);
 /* Waits for answers that are being written, within write_ns, then ends. No exchange may be
  * suspended. */
 void http_close(struct http *h);
-/* Requests that a handler has seen and whose answer is not through. */
-int http_busy(const struct http *h);
 
 /* A request header; NULL if absent. For handlers. */
 const char *exchange_header(const struct exchange *x, const char *name);
