@@ -1,11 +1,13 @@
 #include "server/http.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -28,6 +30,7 @@ enum stage {
 struct http {
     struct http_options o;
     struct MHD_Daemon *daemon;
+    int deaf_fd; /* the number of the listening socket once it is closed; -1: it listens */
     _Atomic bool quiet;
     _Atomic int busy;
 };
@@ -50,6 +53,7 @@ static void new_id(char id[JOB_ID_MAX])
              rng_seed_from_system());
 }
 
+/* NULL without memory; a connection that came when there was none is not watched, and not served. */
 static struct exchange *exchange_new(struct http *h, struct MHD_Connection *c)
 {
     struct watched *watched = watched_of(c);
@@ -386,6 +390,7 @@ int http_open(const struct http_options *o, struct http **ret_http, struct err *
     if (!h)
         return err_set(e, ERR_NOMEM, "http: out of memory");
     h->o = *o;
+    h->deaf_fd = -1;
     h->daemon = start(h);
     if (!h->daemon) {
         mem_free(h);
@@ -395,17 +400,29 @@ int http_open(const struct http_options *o, struct http **ret_http, struct err *
     return 0;
 }
 
+/*
+ * Closes the listening socket, so that clients are refused at once, but keeps its number until the
+ * daemon has stopped: a thread of libmicrohttpd may still be about to accept from it.
+ */
+static void stop_listening(int fd)
+{
+    int deaf = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (deaf < 0)
+        return; /* then new clients wait until the daemon has stopped */
+    dup3(deaf, fd, O_CLOEXEC);
+    close(deaf);
+}
+
 /* Always before stopping: with a thread pool, stopping alone would shut the socket down also for
  * another process that has inherited it. */
 void http_quiesce(struct http *h)
 {
-    int fd;
-
     if (!h || atomic_exchange(&h->quiet, true))
         return;
-    fd = MHD_quiesce_daemon(h->daemon);
-    if (fd >= 0)
-        close(fd);
+    h->deaf_fd = MHD_quiesce_daemon(h->daemon);
+    if (h->deaf_fd >= 0)
+        stop_listening(h->deaf_fd);
 }
 
 static void wait_for_answers(struct http *h)
@@ -423,5 +440,7 @@ void http_close(struct http *h)
     http_quiesce(h);
     wait_for_answers(h);
     MHD_stop_daemon(h->daemon);
+    if (h->deaf_fd >= 0)
+        close(h->deaf_fd);
     mem_free(h);
 }

@@ -3,7 +3,9 @@
  */
 #include "tests/test.h"
 
+#include <errno.h>
 #include <jansson.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -763,6 +765,39 @@ static void test_half_close_may_mean_go_on(void **state)
     fixture_close(&f);
 }
 
+/* Whether a connection that came while memory was out gets an answer. */
+static bool answered_without_memory(struct fixture *f, int wait_us)
+{
+    struct answer a;
+    int fd, status;
+
+    mem_fail_after(1);
+    fd = client_connect(f->port);
+    usleep((unsigned)wait_us); /* until the server has accepted it */
+    mem_fail_after(0);
+    client_send(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_read(fd, false, &a);
+    status = a.status;
+    answer_release(&a);
+    close(fd);
+    return status != 0;
+}
+
+static void test_no_memory_for_a_connection(void **state)
+{
+    struct fixture f;
+    int wait_us = 10000;
+
+    (void)state;
+    open_default(&f);
+    while (answered_without_memory(&f, wait_us)) { /* it was accepted too late */
+        wait_us *= 2;
+        assert_true(wait_us < 5000000);
+    }
+    assert_still_serves(&f);
+    fixture_close(&f);
+}
+
 /* ---- many at once ---- */
 
 #define CLIENTS 10
@@ -855,6 +890,19 @@ static void test_full_house_cannot_silence_admin(void **state)
     fixture_close(&f);
 }
 
+/* Nobody listens: the connection is refused, not left to wait. */
+static void assert_refused(int port)
+{
+    struct sockaddr_in sa = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                              .sin_port = htons((uint16_t)port) };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof sa), -1);
+    assert_int_equal(errno, ECONNREFUSED);
+    close(fd);
+}
+
 static void test_drain(void **state)
 {
     struct fixture f;
@@ -876,6 +924,7 @@ static void test_drain(void **state)
     atomic_store(&f.app.draining, true);
     http_quiesce(f.work);
     queue_close(f.app.queue);
+    assert_refused(f.port);
     client_post(kept, CAT, "");
     client_read(kept, false, &a);
     assert_error(&a, 503, "unavailable", "not ready: shutting down");
@@ -921,6 +970,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_gone_in_headers_and_body),
     cmocka_unit_test(test_gone_while_writing),
     cmocka_unit_test(test_half_close_may_mean_go_on),
+    cmocka_unit_test(test_no_memory_for_a_connection),
     cmocka_unit_test(test_ten_clients_get_what_one_would),
     cmocka_unit_test(test_full_house_cannot_silence_admin),
     cmocka_unit_test(test_drain),
