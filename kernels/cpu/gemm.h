@@ -19,4 +19,7 @@ void CPU(sgemm)(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, flo
  * row's bits are the same whatever m is. */
 void CPU(gemm_rows)(const struct cpu *cpu, const struct backend_gemm *g);
 
+/* One large product (g->batch is ignored) with all threads. */
+void CPU(gemm_tiles)(const struct cpu *c, const struct backend_gemm *g);
+
 #endif
