@@ -107,19 +107,29 @@ int gen_embed_text(struct gen *g, const int32_t *ids, int end, float *ret_embed,
     return gen_net_text(&g->net, ids, end, ret_embed, e);
 }
 
-int gen_embed_image(struct gen *g, const struct image *img, float *ret_embed, struct err *e)
+int gen_fit_image(const struct gen *g, const struct image *img, struct image *ret_square,
+                  struct err *e)
 {
     static const uint8_t WHITE[3] = { 255, 255, 255 };
-    int size = g->net.b->config.clip.image.size, rc = -1;
-    struct image rgb, square;
+    struct image rgb;
+    int rc;
 
     if (image_flatten(img, WHITE, &rgb, e))
         return -1;
-    if (!image_fit_square(&rgb, size, IMAGE_BICUBIC, &square, e)) {
-        rc = gen_net_image(&g->net, &square, ret_embed, e);
-        image_release(&square);
-    }
+    rc = image_fit_square(&rgb, g->net.b->config.clip.image.size, IMAGE_BICUBIC, ret_square, e);
     image_release(&rgb);
+    return rc;
+}
+
+int gen_embed_image(struct gen *g, const struct image *img, float *ret_embed, struct err *e)
+{
+    struct image square;
+    int rc;
+
+    if (gen_fit_image(g, img, &square, e))
+        return -1;
+    rc = gen_net_image(&g->net, &square, ret_embed, e);
+    image_release(&square);
     return rc;
 }
 

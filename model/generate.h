@@ -36,9 +36,12 @@ void gen_free(struct gen *g);
 /* Device bytes that gen_new takes (caches, activations of a step, the decoder). */
 size_t gen_bytes(const struct gen *g);
 
+/* The square of a picture that CLIP looks at: over white, bicubic, centre crop. Any thread. */
+int gen_fit_image(const struct gen *g, const struct image *img, struct image *ret_square,
+                  struct err *e);
+
 /* Embeddings on the device thread: unit CLIP embeddings [E] on the host. ids as tokenizer_encode
- * gives them; end: index of the end token. image: any size; preprocessed as CLIP wants (bicubic,
- * centre crop). */
+ * gives them; end: index of the end token. image: any size, fitted here if it is not yet. */
 int gen_embed_text(struct gen *g, const int32_t *ids, int end, float *ret_embed, struct err *e);
 int gen_embed_image(struct gen *g, const struct image *img, float *ret_embed, struct err *e);
 

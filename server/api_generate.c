@@ -44,6 +44,21 @@ static int tokenize(const struct app *app, struct job *job, struct err *e)
     return 0;
 }
 
+/* Keeps what the engine looks at: a full queue of whole photographs would fill the memory, and
+ * shrinking them is no work for the device thread. */
+static int fit_image(const struct app *app, struct job *job, struct err *e)
+{
+    struct image *img = &job->request.image, small;
+
+    if (!img->px)
+        return 0;
+    if (app->engine->calls->fit_image(app->engine, img, &small, e))
+        return err_prefix(e, "image: ");
+    image_release(img);
+    *img = small;
+    return 0;
+}
+
 static struct job *make_job(const struct app *app, const struct exchange *x,
                             char param[REQUEST_PARAM_MAX], struct err *e)
 {
@@ -54,8 +69,8 @@ static struct job *make_job(const struct app *app, const struct exchange *x,
                           param, e) ||
         job_new(x->id, &request, &app->engine->info, app->timeout_ns, &job, e))
         return NULL;
-    if (tokenize(app, job, e)) {
-        snprintf(param, REQUEST_PARAM_MAX, "prompt");
+    if (tokenize(app, job, e) || fit_image(app, job, e)) {
+        snprintf(param, REQUEST_PARAM_MAX, "%s", job->request.prompt ? "prompt" : "image");
         job_free(job);
         return NULL;
     }

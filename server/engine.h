@@ -3,7 +3,8 @@
  * networks, tests/server/engine_fake.c with a few lines of arithmetic, so that the whole path from
  * socket to socket is tested in milliseconds.
  *
- * One thread (the device thread) makes all calls but tokenize, which any thread may make.
+ * One thread (the device thread) makes all calls but tokenize and fit_image, which any thread may
+ * make.
  */
 #ifndef SERVER_ENGINE_H
 #define SERVER_ENGINE_H
@@ -35,6 +36,9 @@ struct engine_calls {
     /* Text -> ret_ids[context], *ret_end: index of the end id. Any thread. */
     int (*tokenize)(const struct engine *g, const char *text, size_t n, int32_t *ret_ids,
                     int *ret_end, struct err *e);
+    /* An image prompt -> the few pixels of it that embed_image looks at. Any thread. */
+    int (*fit_image)(const struct engine *g, const struct image *img, struct image *ret_img,
+                     struct err *e);
     /* -> unit CLIP embedding [E]. */
     int (*embed_text)(struct engine *g, const int32_t *ids, int end, float *ret_embed,
                       struct err *e);

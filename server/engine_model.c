@@ -29,6 +29,12 @@ static int model_tokenize(const struct engine *g, const char *text, size_t n, in
     return 0;
 }
 
+static int model_fit_image(const struct engine *g, const struct image *img, struct image *ret_img,
+                           struct err *e)
+{
+    return gen_fit_image(gen_of(g), img, ret_img, e);
+}
+
 static int model_embed_text(struct engine *g, const int32_t *ids, int end, float *ret_embed,
                             struct err *e)
 {
@@ -96,6 +102,7 @@ static void model_close(struct engine *g)
 
 static const struct engine_calls MODEL_CALLS = {
     .tokenize = model_tokenize,
+    .fit_image = model_fit_image,
     .embed_text = model_embed_text,
     .embed_image = model_embed_image,
     .rows_free = model_rows_free,

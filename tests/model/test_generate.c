@@ -471,7 +471,7 @@ static struct image picture(int w, int h, int channels)
 static void test_embed_image(void **state)
 {
     struct bench t = bench_open(false, 1, 2);
-    struct image rgb = picture(50, 40, 3), rgba = picture(50, 40, 4);
+    struct image rgb = picture(50, 40, 3), rgba = picture(50, 40, 4), square;
     struct err e = { 0 };
     float a[E], b[E];
     double sum = 0;
@@ -480,6 +480,10 @@ static void test_embed_image(void **state)
     golden_ok(gen_embed_image(t.g, &rgb, a, &e), &e);
     golden_ok(gen_embed_image(t.g, &rgba, b, &e), &e);
     assert_memory_equal(a, b, sizeof a);
+    golden_ok(gen_fit_image(t.g, &rgba, &square, &e), &e); /* beforehand is the same */
+    golden_ok(gen_embed_image(t.g, &square, b, &e), &e);
+    assert_memory_equal(a, b, sizeof a);
+    assert_int_equal(square.w, t.b->config.clip.image.size);
     for (int i = 0; i < E; i++)
         sum += a[i] * a[i];
     assert_true(fabs(sum - 1) < 1e-5);
@@ -488,6 +492,7 @@ static void test_embed_image(void **state)
     assert_memory_not_equal(a, b, sizeof a);
     image_release(&rgb);
     image_release(&rgba);
+    image_release(&square);
     bench_close(&t);
 }
 

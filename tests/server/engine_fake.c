@@ -55,6 +55,13 @@ static void unit(float *v)
         v[i] /= sqrtf(n);
 }
 
+static int fake_fit_image(const struct engine *g, const struct image *img, struct image *ret_img,
+                          struct err *e)
+{
+    (void)g;
+    return image_fit_square(img, FAKE_SIDE, IMAGE_BICUBIC, ret_img, e);
+}
+
 static int fake_embed_text(struct engine *g, const int32_t *ids, int end, float *ret_embed,
                            struct err *e)
 {
@@ -79,6 +86,8 @@ static int fake_embed_image(struct engine *g, const struct image *img, float *re
 
     if (enter(f, FAKE_EMBED_CALL, e))
         return -1;
+    if (img->w > atomic_load(&f->widest))
+        atomic_store(&f->widest, img->w);
     for (int i = 0; i < FAKE_EMBED; i++)
         ret_embed[i] = 1;
     for (size_t i = 0; i < n; i++)
@@ -204,6 +213,7 @@ static void fake_close(struct engine *g)
 
 static const struct engine_calls FAKE_CALLS = {
     .tokenize = fake_tokenize,
+    .fit_image = fake_fit_image,
     .embed_text = fake_embed_text,
     .embed_image = fake_embed_image,
     .rows_free = fake_rows_free,

@@ -39,6 +39,7 @@ struct fake {
     /* what happened */
     _Atomic int held; /* the call that waits now */
     _Atomic int live, max_live, steps, admitted, dropped, embedded, decoded;
+    _Atomic int widest; /* picture that was embedded */
 };
 
 /* Never fails; engine.calls->close frees it. */

@@ -155,23 +155,44 @@ static void test_raw_png(void **state)
     fixture_close(&f);
 }
 
+/* {"seed":1,"image":...} with a picture of w x h. */
+static void image_request(int w, int h, struct buf *body)
+{
+    struct image img;
+    struct buf png;
+
+    assert_int_equal(image_new(w, h, 3, &img, NULL), 0);
+    buf_init(&png, 1 << 20);
+    buf_init(body, 1 << 20);
+    assert_int_equal(png_encode(&img, NULL, 0, &png, NULL), 0);
+    buf_puts(body, "{\"seed\":1,\"image\":\"data:image/png;base64,");
+    base64_encode(png.data, png.len, body);
+    buf_puts(body, "\"}");
+    buf_release(&png);
+    image_release(&img);
+}
+
+/* What waits in the queue is as small as the engine wants it. */
 static void test_image_prompt(void **state)
 {
     struct fixture f;
-    struct answer drawn, a;
+    struct answer a;
     struct buf body;
 
     (void)state;
     open_default(&f);
-    client_generate(f.port, CAT, "Accept: image/png\r\n", &drawn);
-    buf_init(&body, 1 << 20);
-    buf_puts(&body, "{\"seed\":1,\"image\":\"data:image/png;base64,");
-    base64_encode(drawn.body.data, drawn.body.len, &body);
-    buf_puts(&body, "\"}");
+    image_request(200, 100, &body);
     client_generate(f.port, body.data, "", &a);
     assert_int_equal(a.status, 200);
+    assert_int_equal(atomic_load(&f.fake->widest), FAKE_SIDE);
     buf_release(&body);
-    answer_release(&drawn);
+    answer_release(&a);
+
+    image_request(1000, 1000, &body);
+    client_generate(f.port, body.data, "", &a);
+    assert_error(&a, 413, "too_large",
+                 "image: png: 1000 x 1000 is 1000000 pixels, more than 65536");
+    buf_release(&body);
     answer_release(&a);
     fixture_close(&f);
 }
