@@ -18,6 +18,12 @@
 #define BUNDLE_NAME_MAX 64
 #define BUNDLE_LICENCE_MAX 256
 
+/* Limits of sampling settings: the same for bundles, recipes and requests. */
+#define SAMPLING_TEMPERATURE_MAX 10
+#define SAMPLING_TOP_K_MAX 65536
+#define SAMPLING_GUIDANCE_MIN 1
+#define SAMPLING_GUIDANCE_MAX 20
+
 struct bundle_sampling {
     float temperature, top_p, guidance; /* defaults of a request */
     int top_k;

@@ -77,10 +77,10 @@ static const struct field FIELDS[] = {
     { AT(gpt.dropout), REAL(0, 1) },
     { AT(gpt.null_cond), BOOL },
     { AT(centred), BOOL },
-    { AT(sampling.temperature), REAL(0, 10) },
-    { AT(sampling.top_k), INT(0, 1 << 20) },
+    { AT(sampling.temperature), REAL(0, SAMPLING_TEMPERATURE_MAX) },
+    { AT(sampling.top_k), INT(0, SAMPLING_TOP_K_MAX) },
     { AT(sampling.top_p), REAL(0, 1) },
-    { AT(sampling.guidance), REAL(0, 30) },
+    { AT(sampling.guidance), REAL(SAMPLING_GUIDANCE_MIN, SAMPLING_GUIDANCE_MAX) },
 };
 #define N_FIELDS (sizeof FIELDS / sizeof *FIELDS)
 

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "kernels/sample.h"
 
+_Static_assert(GEN_ROWS_MAX <= OP_LINEAR_ROWS, "a row must not depend on its company");
+
 #define ALIGN_WORDS 16 /* columns begin at multiples of 64 bytes, as tensors do */
 
 /* What a step is told. The first four are one number a row, the others one a sequence. */
@@ -206,8 +208,8 @@ static int take_memory(struct gen_net *net, struct err *e)
 int gen_net_init(struct gen_net *net, struct bundle *b, int rows, struct err *e)
 {
     *net = (struct gen_net){ .b = b, .rows = rows };
-    if (rows < 1 || rows > OP_LINEAR_ROWS)
-        return err_set(e, ERR_INVALID, "rows: %d is outside 1..%d", rows, OP_LINEAR_ROWS);
+    if (rows < 1 || rows > GEN_ROWS_MAX)
+        return err_set(e, ERR_INVALID, "rows: %d is outside 1..%d", rows, GEN_ROWS_MAX);
     net->stride = (rows + ALIGN_WORDS - 1) / ALIGN_WORDS * ALIGN_WORDS;
     if (take_memory(net, e)) {
         gen_net_release(net);

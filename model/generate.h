@@ -30,6 +30,9 @@ struct gen_settings {
 
 struct gen;
 
+#define GEN_ROWS_MAX                                                                               \
+    128 /* of a step: as many as keep their bytes in any company (OP_LINEAR_ROWS) */
+
 /* rows: most rows of a step; a sequence with guidance needs 2. All memory is taken here. */
 int gen_new(struct bundle *b, int rows, struct gen **ret_gen, struct err *e);
 void gen_free(struct gen *g);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "model/generate.h"
 
 #define BACKENDS "auto|cpu|cuda"
 #define CONNECTIONS_SPARE 32 /* for health checks and refusals while the queue is full */
@@ -49,7 +50,7 @@ const struct conf_row CONFIG_ROWS[] = {
               "device; auto takes CUDA when it is usable"),
     CONF_INT("model", "cpu_threads", "0", 0, 1024, S, cpu_threads,
              "threads of the CPU device; 0: as many as the process may run on"),
-    CONF_INT("model", "rows", "16", 2, 1024, S, rows,
+    CONF_INT("model", "rows", "16", 2, GEN_ROWS_MAX, S, rows,
              "rows of a step; a picture takes one, with guidance two"),
     CONF_END,
 };

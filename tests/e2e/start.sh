@@ -12,7 +12,7 @@ refuses() {
     grep -qF -- "$words" "$WORK/log" || fail "$*: no word of: $words"
 }
 
-refuses 2 "--rows: 1 is outside 2..1024" --rows 1
+refuses 2 "--rows: 1 is outside 2..128" --rows 1
 refuses 2 "did you mean --bundle?" --bundel x
 refuses 2 "queue_max: 5 is outside" --config /dev/stdin <<CONF
 [server]

@@ -61,7 +61,7 @@ static void test_refusals(void **state)
         const char *flags[3];
         const char *message;
     } CASES[] = {
-        { { "--rows", "1" }, "--rows: 1 is outside 2..1024" },
+        { { "--rows", "1" }, "--rows: 1 is outside 2..128" },
         { { "--queue-max=63" }, "--queue_max: 63 is outside 64..16384" },
         { { "--lisen=x" }, "unknown flag --lisen; did you mean --listen?" },
         { { "picture" }, "unexpected argument 'picture'; clipgend takes flags only" },
