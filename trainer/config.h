@@ -49,6 +49,8 @@ struct config {
     char *vqgan_mult;
     bool vqgan_unit_codes;
     double vqgan_beta, vqgan_l2, vqgan_quantizer;
+    char *perceptual;
+    double perceptual_weight;
     int64_t restart_every;
     double restart_below;
     int64_t disc_ch, disc_layers, gan_start, gan_warmup;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "model/lpips.h"
 #include "trainer/codebook.h"
 #include "trainer/gan.h"
 #include "trainer/pixels.h"
@@ -20,6 +21,7 @@ struct step_vqgan {
     struct dataset *ds;
     struct loader *loader;
     struct vqgan *vqgan;
+    struct lpips *lpips; /* NULL: no perceptual loss */
     struct param_list params;
     struct optim optim;
     struct gan gan;
@@ -30,7 +32,7 @@ struct step_vqgan {
     int64_t step;
     double rate;
     bool disc_learns, generator_listens;
-    float l1, l2, quantizer, norm;
+    float l1, l2, perceptual, quantizer, norm;
     double flops;
     int32_t *ids;     /* [B * tokens] */
     float *z;         /* [B * tokens, Z] */
@@ -67,12 +69,17 @@ static struct forward forward(struct step_vqgan *s, struct pass *p)
 static void reconstruction(struct step_vqgan *s, struct pass *p, struct forward *f)
 {
     size_t from = tape_mark(p->tape);
-    struct tensor *l1 = op_l1(p, f->recon, f->x), *l2 = op_l2(p, f->recon, f->x);
+    struct tensor *l1 = op_l1(p, f->recon, f->x), *l2 = op_l2(p, f->recon, f->x), *seen = NULL;
     tape_seed(p, l1, 1);
     tape_seed(p, l2, (float)s->config->vqgan_l2);
+    if (s->lpips) {
+        seen = lpips_distance(p, s->lpips, f->recon, f->x);
+        tape_seed(p, seen, (float)s->config->perceptual_weight);
+    }
     tape_backward(p, from, tape_mark(p->tape));
     s->l1 = workspace_scalar(p, l1);
     s->l2 = workspace_scalar(p, l2);
+    s->perceptual = workspace_scalar(p, seen);
 }
 
 static void graph(void *self, struct pass *p)
@@ -143,11 +150,15 @@ static int restart_dead(struct step_vqgan *s, struct metrics *m, struct err *e)
 
 static void set_metrics(const struct step_vqgan *s, struct metrics *m)
 {
+    const struct config *c = s->config;
     metrics_set(m, "loss",
-                s->l1 + s->config->vqgan_l2 * s->l2 + s->config->vqgan_quantizer * s->quantizer);
+                s->l1 + c->vqgan_l2 * s->l2 + c->perceptual_weight * s->perceptual +
+                    c->vqgan_quantizer * s->quantizer);
     metrics_set(m, "l1", s->l1);
     /* of pixels in [-1, 1]; a perfect picture has a limit, so that it is no infinity */
     metrics_set(m, "psnr", 10 * log10(4 / fmax((double)s->l2, 1e-10)));
+    if (s->lpips)
+        metrics_set(m, "perceptual", s->perceptual);
     metrics_set(m, "quantizer", s->quantizer);
     metrics_set(m, "grad_norm", s->norm);
     metrics_set(m, "rate", s->rate);
@@ -252,6 +263,7 @@ static void release(struct step_vqgan *s)
     codebook_release(&s->codebook);
     gan_release(&s->gan);
     optim_release(&s->optim);
+    lpips_close(s->lpips);
     vqgan_free(s->vqgan);
     param_list_release(&s->params);
     dataset_close(s->ds);
@@ -288,6 +300,8 @@ static int open_device(struct step_vqgan *s, struct err *e)
         optim_init(&s->optim, &generator, &s->params, dev, e) ||
         gan_init(&s->gan, &disc, &discriminator, (float)s->config->gan_weight, seed + 2, dev, e))
         return -1;
+    if (*s->config->perceptual && lpips_open(s->config->perceptual, dev, &s->lpips, e))
+        return err_prefix(e, "perceptual: ");
     set_gan_phase(s, s->training->steps); /* plan for the most a step can need */
     return workspace_init(&s->work, dev, s, graphs, 2, e);
 }

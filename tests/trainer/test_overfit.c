@@ -1,6 +1,7 @@
 /*
  * Every stage learns: on a data set of toys its loss falls clearly within a few dozen steps.
  */
+#include "tests/model/tiny_lpips.h"
 #include "tests/tmp.h"
 #include "tests/trainer/recipe.h"
 
@@ -59,6 +60,38 @@ static void test_vqgan(void **state)
                 recipe_metric(&recipe, "vqgan", "psnr", 0, 5) + 2);
 }
 
+/* Where a run with this weight ends: the mean perceptual distance of its last steps. */
+static double perceptual_end(const char *weight)
+{
+    struct recipe r;
+    char name[32];
+
+    snprintf(name, sizeof name, "perceptual-%s", weight);
+    recipe_open(&r, tmp_path(name));
+    recipe_set(&r, "gan_weight", "0");
+    recipe_set(&r, "vqgan_steps", "100");
+    recipe_set(&r, "vqgan_rate", "3e-3");
+    recipe_set(&r, "perceptual", tmp_path("vgg.safetensors"));
+    recipe_set(&r, "perceptual_weight", weight);
+    assert_true(recipe_run(&r, stage_vqgan));
+    double end = recipe_metric(&r, "vqgan", "perceptual", 90, 100);
+    recipe_close(&r);
+    return end;
+}
+
+/* The perceptual loss is listened to: it ends lower than where it is only looked at. */
+static void test_perceptual(void **state)
+{
+    struct err e;
+
+    (void)state;
+    if (tiny_lpips_write(tmp_path("vgg.safetensors"), TINY_LPIPS_FINE, &e))
+        fail_msg("%s", e.msg);
+    double without = perceptual_end("0"), with = perceptual_end("1");
+    print_message("perceptual distance: %.3f without its loss, %.3f with\n", without, with);
+    assert_true(with < 0.9 * without);
+}
+
 /* On the tokens of the VQGAN above, under the embeddings of the CLIP above. */
 static void test_gpt(void **state)
 {
@@ -90,6 +123,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_clip),
     cmocka_unit_test(test_vqgan),
     cmocka_unit_test(test_gpt),
+    cmocka_unit_test(test_perceptual),
 };
 
 TEST_MAIN_WITH(tests, make, unmake)
