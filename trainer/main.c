@@ -102,27 +102,42 @@ static int find_stage(const char *name, size_t *ret_stage, struct err *e)
                    name);
 }
 
+static int read_args(int argc, char **argv, size_t *ret_stage, struct config *c, struct err *e)
+{
+    if (argc < 2)
+        return err_set(e, ERR_INVALID, "which stage? data, clip, vqgan, gpt, bundle or eval");
+    return find_stage(argv[1], ret_stage, e) || read_config(argc - 1, argv + 1, c, e);
+}
+
+/* Flags that print something and are done. */
+static bool printed(int argc, char **argv)
+{
+    if (conf_peek(argc, argv, "help"))
+        help();
+    else if (conf_peek(argc, argv, "version"))
+        puts("clipgen-trainer " CLIPGEN_VERSION);
+    else if (conf_peek(argc, argv, "print-config"))
+        conf_print_ini(CONFIG_ROWS, stdout);
+    else
+        return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct config c = { 0 };
     struct err e = { 0 };
     size_t stage = 0;
-    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-        help();
-        return argc < 2 ? 2 : 0;
-    }
-    if (!strcmp(argv[1], "--version")) {
-        puts("clipgen-trainer " CLIPGEN_VERSION);
+    int status = 0;
+    if (printed(argc, argv))
         return 0;
-    }
-    if (!strcmp(argv[1], "--print-config")) {
-        conf_print_ini(CONFIG_ROWS, stdout);
-        return 0;
-    }
-    int failed = find_stage(argv[1], &stage, &e) || read_config(argc - 1, argv + 1, &c, &e) ||
-                 run_stage(&c, stage, &e);
-    if (failed)
+    if (read_args(argc, argv, &stage, &c, &e)) {
+        fprintf(stderr, "clipgen-trainer: %s\nTry clipgen-trainer --help.\n", e.msg);
+        status = 2;
+    } else if (run_stage(&c, stage, &e)) {
         log_error("%s", e.msg);
+        status = 1;
+    }
     conf_release(CONFIG_ROWS, &c);
-    return failed ? 1 : 0;
+    return status;
 }

@@ -168,8 +168,9 @@ static void test_no_data_yet(void **state)
 {
     (void)state;
     assert_int_equal(wait_for(start("clip", NULL)), 1);
-    assert_int_equal(wait_for(start("paint", NULL)), 1);
-    assert_int_equal(wait_for(start("clip", "--clip-steps=none")), 1);
+    assert_int_equal(wait_for(start("paint", NULL)), 2);
+    assert_int_equal(wait_for(start("clip", "--clip-steps=none")), 2);
+    assert_int_equal(wait_for(start("clip", "--help")), 0);
 }
 
 static void test_data(void **state)
