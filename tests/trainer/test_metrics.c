@@ -26,7 +26,7 @@ static void test_values(void **state)
 
 static void test_full(void **state)
 {
-    static char names[METRICS_MAX + 2][8];
+    static char names[METRICS_MAX + 2][16];
     struct metrics m = { 0 };
 
     (void)state;
