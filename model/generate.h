@@ -1,7 +1,7 @@
 /*
  * Generation: slots at different positions in one batch, one KV cache slab, one step = one position
  * of every live slot. Tokens of a slot depend on its condition, settings and seed only: never on
- * other slots, admission order or threads.
+ * other slots, admission order or threads. (Kernels of another instruction set round differently.)
  *
  *     gen_admit(g, cond, &settings, &slot, e);       many, at any time between steps
  *     while (gen_live(g)) gen_step(g, e);

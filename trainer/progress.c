@@ -43,12 +43,13 @@ static void show(const struct progress *p, int64_t done, double loss)
     bar[BAR] = '\0';
     double seconds_left =
         p->pictures_s > 0 ? (double)((p->total - done) * p->batch) / p->pictures_s : 0;
-    int eta = (int)seconds_left;
-    fprintf(stderr,
-            "%s%s [%s] %lld/%lld  loss %.4f  %.1f pictures/s  %.0f GFLOP/s  ETA %d:%02d:%02d%s",
-            p->terminal ? "\r" : "", p->name, bar, (long long)done, (long long)p->total, loss,
-            p->pictures_s, p->gflops_s, eta / 3600, eta / 60 % 60, eta % 60,
-            p->terminal ? "\033[K" : "\n");
+    long long eta = (long long)seconds_left;
+    fprintf(
+        stderr,
+        "%s%s [%s] %lld/%lld  loss %.4f  %.1f pictures/s  %.0f GFLOP/s  ETA %lld:%02lld:%02lld%s",
+        p->terminal ? "\r" : "", p->name, bar, (long long)done, (long long)p->total, loss,
+        p->pictures_s, p->gflops_s, eta / 3600, eta / 60 % 60, eta % 60,
+        p->terminal ? "\033[K" : "\n");
 }
 
 void progress_step(struct progress *p, int64_t step, double loss, double flops)
