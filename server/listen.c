@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -40,12 +41,14 @@ static int split(const char *text, struct address *a, struct err *e)
 
 static int bind_one(const struct addrinfo *ai)
 {
-    int on = 1;
+    int on = 1, off = 0;
     int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); /* or a restart waits for TIME_WAIT */
+    if (ai->ai_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off); /* "::" is IPv4's "*" too */
     if (bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, BACKLOG)) {
         int why = errno;
         close(fd);
@@ -55,25 +58,35 @@ static int bind_one(const struct addrinfo *ai)
     return fd;
 }
 
-int listen_open(const char *address, int *ret_fd, struct err *e)
+static int open_family(const char *text, const struct address *a, int family, int *ret_fd,
+                       struct err *e)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+    struct addrinfo hints = { .ai_family = family,
+                              .ai_socktype = SOCK_STREAM,
+                              .ai_flags = AI_PASSIVE };
     struct addrinfo *found;
-    struct address a;
-    int code, fd;
+    int code = getaddrinfo(*a->host ? a->host : NULL, a->port, &hints, &found), fd;
 
-    if (split(address, &a, e))
-        return -1;
-    code = getaddrinfo(*a.host ? a.host : NULL, a.port, &hints, &found);
     if (code)
-        return err_set(e, ERR_INVALID, "listen: %.100s: %s", address, gai_strerror(code));
+        return err_set(e, ERR_INVALID, "listen: %.100s: %s", text, gai_strerror(code));
     fd = bind_one(found);
     code = errno;
     freeaddrinfo(found);
     if (fd < 0)
-        return err_set(e, ERR_IO, "listen: %.100s: %s", address, strerror(code));
+        return err_set(e, ERR_IO, "listen: %.100s: %s", text, strerror(code));
     *ret_fd = fd;
     return 0;
+}
+
+int listen_open(const char *address, int *ret_fd, struct err *e)
+{
+    struct address a;
+
+    if (split(address, &a, e))
+        return -1;
+    if (!*a.host && !open_family(address, &a, AF_INET6, ret_fd, NULL)) /* if there is IPv6 */
+        return 0;
+    return open_family(address, &a, AF_UNSPEC, ret_fd, e);
 }
 
 void listen_name(int fd, char ret_name[LISTEN_NAME_MAX])

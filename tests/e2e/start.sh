@@ -27,6 +27,16 @@ refuses 1 "Address already in use" --bundle "$WORK/tiny" --listen "${URL#http://
 kill -INT "$DAEMON"
 expect_exit 0
 
+# every address, of both families where the machine has both
+start_daemon "$WORK/tiny" --listen '*:0'
+port=${URL##*:}
+curl -fsS "http://127.0.0.1:$port/livez" >/dev/null || fail "*:0 does not answer on IPv4"
+if grep -q '^0*1 ' /proc/net/if_inet6 2>/dev/null; then
+    curl -fsSg "http://[::1]:$port/livez" >/dev/null || fail "*:0 does not answer on IPv6"
+fi
+kill -TERM "$DAEMON"
+expect_exit 0
+
 printf 'broken' >"$WORK/tiny/model.safetensors"
 refuses 1 "model.safetensors" --listen 127.0.0.1:0 --bundle "$WORK/tiny"
 
