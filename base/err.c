@@ -45,26 +45,3 @@ int err_prefix(struct err *e, const char *fmt, ...)
     memcpy(e->msg, msg, sizeof msg);
     return -1;
 }
-
-const char *err_code_name(enum err_code code)
-{
-    static const char *const NAMES[] = {
-        [ERR_NONE] = "none",
-        [ERR_INVALID] = "invalid",
-        [ERR_NOT_FOUND] = "not_found",
-        [ERR_TOO_LARGE] = "too_large",
-        [ERR_BUSY] = "busy",
-        [ERR_UNAVAILABLE] = "unavailable",
-        [ERR_TIMEOUT] = "timeout",
-        [ERR_CANCELLED] = "cancelled",
-        [ERR_FORMAT] = "format",
-        [ERR_IO] = "io",
-        [ERR_NOMEM] = "nomem",
-        [ERR_DEVICE] = "device",
-        [ERR_UNSUPPORTED] = "unsupported",
-        [ERR_INTERNAL] = "internal",
-    };
-    size_t i = (size_t)code;
-
-    return i < sizeof NAMES / sizeof *NAMES ? NAMES[i] : "unknown";
-}

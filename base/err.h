@@ -40,7 +40,4 @@ int err_errno(struct err *e, const char *what);
 /* Puts text in front of the message ("weights.safetensors: "). Returns -1. */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* "invalid", "not_found", ...: for logs and metrics labels. Never NULL. */
-const char *err_code_name(enum err_code code);
-
 #endif

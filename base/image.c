@@ -137,22 +137,6 @@ int image_flatten(const struct image *src, const uint8_t rgb[3], struct image *r
     return 0;
 }
 
-static void swap_pixels(uint8_t *a, uint8_t *b, int channels)
-{
-    for (int c = 0; c < channels; c++) {
-        uint8_t kept = a[c];
-        a[c] = b[c];
-        b[c] = kept;
-    }
-}
-
-void image_flip(struct image *img)
-{
-    for (int y = 0; y < img->h; y++)
-        for (int x = 0; x < img->w / 2; x++)
-            swap_pixels(pixel(img, x, y), pixel(img, img->w - 1 - x, y), img->channels);
-}
-
 static int check_grid(const struct image *imgs, int n, int columns, int gap, struct err *e)
 {
     if (n < 1 || columns < 1 || gap < 0 || gap > IMAGE_SIDE_MAX)

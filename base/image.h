@@ -56,7 +56,6 @@ int image_flatten(const struct image *src, const uint8_t rgb[3], struct image *r
 /* src (RGB or RGBA) drawn onto dst (RGB) with its upper left corner at x, y; parts outside are cut.
  */
 void image_draw(struct image *dst, const struct image *src, int x, int y);
-void image_flip(struct image *img);
 
 /* n pictures of one size as one sheet, `columns` a row, `gap` white pixels between. */
 int image_grid(const struct image *imgs, int n, int columns, int gap, struct image *ret_img,

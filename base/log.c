@@ -27,14 +27,6 @@ void log_set_level(enum log_level level)
     level_max = (int)level;
 }
 
-int log_level_from_name(const char *name)
-{
-    for (size_t i = 0; i < sizeof LEVELS / sizeof *LEVELS; i++)
-        if (strcmp(name, LEVELS[i].name) == 0)
-            return (int)i;
-    return -1;
-}
-
 /* The journal stamps lines itself and wants the priority in front; a person wants to see the time.
  */
 static size_t write_prefix(enum log_level level, char *line, size_t size)

@@ -14,11 +14,6 @@ float rng_uniform(struct rng *r)
     return rng_uniform_at(r->seed, r->stream, r->index++);
 }
 
-float rng_normal(struct rng *r)
-{
-    return rng_normal_at(r->seed, r->stream, r->index++);
-}
-
 /* The high half of bits * n is the answer; the few low halves that would favour some answers are
  * drawn again. */
 uint32_t rng_below(struct rng *r, uint32_t n)

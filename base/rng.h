@@ -84,7 +84,6 @@ RNG_FN float rng_normal_at(uint64_t seed, uint64_t stream, uint64_t index)
 /* The same as a sequence. */
 uint32_t rng_u32(struct rng *r);
 float rng_uniform(struct rng *r);
-float rng_normal(struct rng *r);
 /* Uniform whole number in [0, n), without bias; n >= 1. */
 uint32_t rng_below(struct rng *r, uint32_t n);
 

@@ -10,12 +10,6 @@ static bool slab_bytes(int layers, int slots, int positions, int width, size_t *
            num_mul(n, 2, ret_bytes);
 }
 
-size_t kv_bytes(int layers, int slots, int positions, int width)
-{
-    size_t bytes;
-    return slab_bytes(layers, slots, positions, width, &bytes) ? bytes : SIZE_MAX;
-}
-
 static int init_half(struct kv *kv, struct tensor *t, struct err *e)
 {
     *t = (struct tensor){ .dtype = DTYPE_F32,

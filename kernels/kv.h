@@ -22,7 +22,5 @@ struct kv {
 int kv_init(struct kv *kv, struct device *dev, int layers, int slots, int positions, int width,
             struct err *e);
 void kv_release(struct kv *kv);
-/* Bytes that kv_init will take. */
-size_t kv_bytes(int layers, int slots, int positions, int width);
 
 #endif

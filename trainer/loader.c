@@ -307,11 +307,6 @@ int loader_next(struct loader *l, const struct batch **ret_batch, struct err *e)
     return 0;
 }
 
-int loader_objects(const struct loader *l)
-{
-    return l->n_objects;
-}
-
 static void stop_threads(struct loader *l)
 {
     pthread_mutex_lock(&l->lock);

@@ -46,7 +46,4 @@ int loader_new(const struct dataset *ds, const struct loader_options *o, int64_t
 int loader_next(struct loader *l, const struct batch **ret_batch, struct err *e);
 void loader_free(struct loader *l);
 
-/* Pictures of the split: of one epoch. */
-int loader_objects(const struct loader *l);
-
 #endif

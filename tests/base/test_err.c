@@ -77,27 +77,12 @@ static void test_errno(void **state)
     }
 }
 
-static void test_code_names(void **state)
-{
-    (void)state;
-    for (int code = ERR_NONE; code <= ERR_INTERNAL; code++) {
-        assert_string_not_equal(err_code_name((enum err_code)code), "unknown");
-        for (int other = ERR_NONE; other < code; other++)
-            assert_string_not_equal(err_code_name((enum err_code)code),
-                                    err_code_name((enum err_code)other));
-    }
-    assert_string_equal(err_code_name(ERR_NOT_FOUND), "not_found");
-    assert_string_equal(err_code_name((enum err_code)99), "unknown");
-    assert_string_equal(err_code_name((enum err_code) - 1), "unknown");
-}
-
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_set),
     cmocka_unit_test(test_prefix),
     cmocka_unit_test(test_arguments_from_itself),
     cmocka_unit_test(test_long_words_are_cut),
     cmocka_unit_test(test_errno),
-    cmocka_unit_test(test_code_names),
 };
 
 TEST_MAIN(TESTS)

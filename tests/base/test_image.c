@@ -154,22 +154,6 @@ static void test_crop_centre(void **state)
     }
 }
 
-static void test_flip(void **state)
-{
-    (void)state;
-    for (int channels = 3; channels <= 4; channels++)
-        for (int w = 1; w <= 4; w++) {
-            struct image src = pattern(w, 2, channels), img;
-            assert_int_equal(image_copy(&src, &img, NULL), 0);
-            image_flip(&img);
-            for (int y = 0; y < 2; y++)
-                for (int x = 0; x < w; x++)
-                    assert_memory_equal(at(&img, x, y), at(&src, w - 1 - x, y), (size_t)channels);
-            image_release(&img);
-            image_release(&src);
-        }
-}
-
 static void test_flatten(void **state)
 {
     static const uint8_t WHITE[3] = { 255, 255, 255 };
@@ -338,14 +322,21 @@ static void test_fit_square(void **state)
 }
 
 static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test(test_new_refused),   cmocka_unit_test(test_check_size),
-    cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_copy_and_crop),
-    cmocka_unit_test(test_crop_refused),  cmocka_unit_test(test_crop_centre),
-    cmocka_unit_test(test_flip),          cmocka_unit_test(test_flatten),
-    cmocka_unit_test(test_draw_is_cut),   cmocka_unit_test(test_grid),
-    cmocka_unit_test(test_grid_refused),  cmocka_unit_test(test_resize_same_is_copy),
-    cmocka_unit_test(test_resize_box),    cmocka_unit_test(test_resize_keeps_flat),
-    cmocka_unit_test(test_resize_alpha),  cmocka_unit_test(test_resize_refused),
+    cmocka_unit_test(test_new_refused),
+    cmocka_unit_test(test_check_size),
+    cmocka_unit_test(test_out_of_memory),
+    cmocka_unit_test(test_copy_and_crop),
+    cmocka_unit_test(test_crop_refused),
+    cmocka_unit_test(test_crop_centre),
+    cmocka_unit_test(test_flatten),
+    cmocka_unit_test(test_draw_is_cut),
+    cmocka_unit_test(test_grid),
+    cmocka_unit_test(test_grid_refused),
+    cmocka_unit_test(test_resize_same_is_copy),
+    cmocka_unit_test(test_resize_box),
+    cmocka_unit_test(test_resize_keeps_flat),
+    cmocka_unit_test(test_resize_alpha),
+    cmocka_unit_test(test_resize_refused),
     cmocka_unit_test(test_fit_square),
 };
 

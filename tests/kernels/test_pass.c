@@ -282,7 +282,6 @@ static void cached_attention_checks_the_cache(void **state)
     struct err e;
     world_init(w, MB);
     assert_int_equal(kv_init(&kv, w->dev, 2, 3, 4, 8, &e), 0);
-    assert_int_equal(kv_bytes(2, 3, 4, 8), 2 * 2 * 3 * 4 * 8 * sizeof(float));
     kv.slot = IDS(2);
     kv.pos = IDS(3);
     assert_null(op_attention(&w->p, T(2, 1, 24), 2, true, &kv, 0));
