@@ -67,7 +67,7 @@ static void plan_gpt(struct gpt_config c)
     gpt_release(&m);
 }
 
-static void gpt2_runs_at_every_size(void **state)
+static void gpt2_is_planned_at_every_size(void **state)
 {
     (void)state;
     plan_gpt(gpt_size(24, 1024, 16));
@@ -98,7 +98,7 @@ static void plan_clip(int patch, int width, int layers, int text_width, int embe
     clip_release(&m);
 }
 
-static void clip_runs_at_every_size(void **state)
+static void clip_is_planned_at_every_size(void **state)
 {
     (void)state;
     plan_clip(32, 768, 12, 512, 512);
@@ -119,7 +119,7 @@ static const struct vqgan_config F16 = { .resolution = 256,
                                          .groups = 32,
                                          .norm_eps = 1e-6f };
 
-static void vqgan_f16_encodes(void **state)
+static void vqgan_f16_encoding_is_planned(void **state)
 {
     (void)state;
     int64_t pixels[] = { 2, 256, 256, 3 }, grid[] = { 2, 16, 16, 256 };
@@ -136,7 +136,7 @@ static void vqgan_f16_encodes(void **state)
 }
 
 /* One feature map at full size is 32 MiB, and 64 where the channels are 256. */
-static void vqgan_f16_decodes_in_little_memory(void **state)
+static void vqgan_f16_decoding_is_planned_in_little_memory(void **state)
 {
     (void)state;
     int64_t tokens[] = { 256 }, pixels[] = { 1, 256, 256, 3 };
@@ -236,10 +236,10 @@ static void a_fresh_gpt_is_nearly_undecided(void **state)
 }
 
 static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test(gpt2_runs_at_every_size),
-    cmocka_unit_test(clip_runs_at_every_size),
-    cmocka_unit_test(vqgan_f16_encodes),
-    cmocka_unit_test(vqgan_f16_decodes_in_little_memory),
+    cmocka_unit_test(gpt2_is_planned_at_every_size),
+    cmocka_unit_test(clip_is_planned_at_every_size),
+    cmocka_unit_test(vqgan_f16_encoding_is_planned),
+    cmocka_unit_test(vqgan_f16_decoding_is_planned_in_little_memory),
     cmocka_unit_test(unit_codes_ignore_length),
     cmocka_unit_test(a_fresh_gpt_is_nearly_undecided),
 };
