@@ -124,7 +124,7 @@ test_second_signal() {
 
 run_all() {
     echo "bundle $1"
-    start_daemon "$1" --admin-listen 127.0.0.1:0
+    start_daemon "$1" --admin-listen 127.0.0.1:0 --drain-s 3600 # however slow the machine is
     test_pictures
     test_errors
     test_ten_clients
