@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "model/bundle_config.h"
 
-#define BYTE_TOKENS_AND_ENDS (512 + 2) /* of a vocabulary; the rest are merges */
-
 /* ---- the networks ---- */
 
 static const char *const PREFIXES[] = { "clip.", "vqgan.", "gpt.", "condition." };
@@ -132,10 +130,10 @@ static int load_tokenizer(struct bundle *b, const char *path, struct err *e)
 {
     int vocab = b->config.clip.text.vocab;
 
-    if (vocab < BYTE_TOKENS_AND_ENDS)
+    if (vocab < TOKENIZER_FIXED)
         return err_set(e, ERR_INVALID, "clip.text.vocab: %d, a vocabulary has at least %d", vocab,
-                       BYTE_TOKENS_AND_ENDS);
-    if (tokenizer_open(path, vocab - BYTE_TOKENS_AND_ENDS, &b->tokenizer, e))
+                       TOKENIZER_FIXED);
+    if (tokenizer_open(path, vocab - TOKENIZER_FIXED, &b->tokenizer, e))
         return -1;
     if (tokenizer_vocab(b->tokenizer) != vocab)
         return err_set(e, ERR_FORMAT, "%s: %d entries, clip.text.vocab is %d", path,

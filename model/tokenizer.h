@@ -17,6 +17,9 @@
 #define TOKENIZER_TEXT_MAX 65536 /* bytes of one prompt */
 #define TOKENIZER_MERGES_MAX (1 << 20)
 
+/* Entries that are no merges: bytes, bytes that end a word, start and end. */
+#define TOKENIZER_FIXED 514
+
 struct tokenizer;
 
 /* merges_max: most merges used (OpenAI reads 48894); more lines in the file are left out, as

@@ -82,6 +82,7 @@ void gan_step_discriminator(struct gan *g, struct pass *p, const struct tensor *
     struct tensor *loss = op_scale(p, op_add(p, on_real, on_fake), 0.5f);
     tape_seed(p, loss, 1);
     tape_backward(p, from, tape_mark(p->tape));
-    optim_step(&g->optim, p, step, rate);
+    struct tensor *norm = optim_step(&g->optim, p, step, rate);
+    g->norm_d = workspace_scalar(p, norm);
     g->loss_d = workspace_scalar(p, loss);
 }

@@ -16,7 +16,7 @@ struct gan {
     struct optim optim;
     float weight; /* of the generator's adversarial loss, times the adaptive weight */
     /* of the last step */
-    float loss_g, loss_d, adaptive;
+    float loss_g, loss_d, norm_d, adaptive; /* norm_d: of the discriminator's gradient */
 };
 
 int gan_init(struct gan *g, const struct disc_config *c, const struct optim_settings *s,

@@ -59,7 +59,7 @@ int stage_open_networks(const struct stage *s, struct bundle_config *ret_network
     char *path = stage_vocab_path(s, e);
     if (!path)
         return -1;
-    int failed = tokenizer_open(path, n.clip.text.vocab - 514, &tok, e);
+    int failed = tokenizer_open(path, n.clip.text.vocab - TOKENIZER_FIXED, &tok, e);
     mem_free(path);
     if (failed)
         return -1;

@@ -162,8 +162,10 @@ static void set_metrics(const struct step_vqgan *s, struct metrics *m)
     metrics_set(m, "quantizer", s->quantizer);
     metrics_set(m, "grad_norm", s->norm);
     metrics_set(m, "rate", s->rate);
-    if (s->disc_learns)
+    if (s->disc_learns) {
         metrics_set(m, "loss_d", s->gan.loss_d);
+        metrics_set(m, "grad_norm_d", s->gan.norm_d);
+    }
     if (s->generator_listens) {
         metrics_set(m, "loss_g", s->gan.loss_g);
         metrics_set(m, "adaptive", s->gan.adaptive);
