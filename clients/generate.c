@@ -144,10 +144,11 @@ static int write_picture(const json_t *picture, const char *path, struct err *e)
     if (!text)
         return err_set(e, ERR_FORMAT, "the answer has no picture; is this clipgend?");
     buf_init(&png, IMAGE_FILE_MAX);
-    failed = base64_decode(text, strlen(text), &png, e) || file_write(path, png.data, png.len, e);
+    failed = base64_decode(text, strlen(text), &png, e) ? err_prefix(e, "the answer's picture: ")
+                                                        : file_write(path, png.data, png.len, e);
     buf_release(&png);
     if (failed)
-        return err_prefix(e, "%.100s: ", path);
+        return -1;
     printf("%s  seed %" JSON_INTEGER_FORMAT "  score %.3f\n", path,
            json_integer_value(json_object_get(picture, "seed")),
            json_real_value(json_object_get(picture, "score")));

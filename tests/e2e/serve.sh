@@ -90,6 +90,8 @@ test_command_line() (
     clipgen health | grep -q '^status: ok$' || fail "clipgen health"
     clipgen generate "a cat" -n 17 2>err && fail "n = 17 was taken"
     [ "$(cat err)" = "clipgen: n: 17 is outside 1..16" ] || fail "it says: $(cat err)"
+    clipgen generate "a cat" -o nowhere/cat.png 2>err && fail "a picture in a folder that is not there"
+    [ "$(cat err)" = "clipgen: nowhere/cat.png: No such file or directory" ] || fail "it says: $(cat err)"
     clipgen generate "a cat" --server http://127.0.0.1:1 2>err && fail "a picture from nobody"
     grep -q 'start one with `clipgend' err || fail "it says: $(cat err)"
 )
