@@ -137,10 +137,21 @@ run_all() {
     test_second_signal
 }
 
+# Pictures alone: a sanitizer makes a bundle of real size ten times slower, and the tiny one went all the way.
+run_brief() {
+    echo "bundle $1, pictures only: CLIPGEN_TEST_BRIEF is set"
+    start_daemon "$1"
+    test_pictures
+    kill -TERM "$DAEMON"
+    expect_exit 0
+}
+
 tiny_bundle
 run_all "$WORK/tiny"
-if [ -f "$SRCDIR/models/emoji-64/model.safetensors" ]; then
-    run_all "$SRCDIR/models/emoji-64"
-else
+if [ ! -f "$SRCDIR/models/emoji-64/model.safetensors" ]; then
     echo "skipped: models/emoji-64 is not here"
+elif [ "${CLIPGEN_TEST_BRIEF:-}" ]; then
+    run_brief "$SRCDIR/models/emoji-64"
+else
+    run_all "$SRCDIR/models/emoji-64"
 fi
