@@ -120,7 +120,7 @@ const struct conf_row CONFIG_ROWS[] = {
          "subtract the mean embedding of each modality (C3) against the modality gap"),
     REAL("gpt", "gpt_null", "0.1", 0, 0.9, gpt_null,
          "fraction of pictures trained without condition, for classifier-free guidance"),
-    TRAINING(gpt, "5200", "16", "1.5e-3", "200", "0.01", "1", "0.998"),
+    TRAINING(gpt, "6000", "16", "1.5e-3", "200", "0.01", "1", "0.998"),
 
     TEXT("bundle", "bundle_name", "emoji-64", 63, bundle_name, "name that the daemon reports"),
     TEXT("bundle", "bundle_dir", "models/emoji-64", 4096, bundle_dir,
@@ -132,7 +132,7 @@ const struct conf_row CONFIG_ROWS[] = {
          "default of a request"),
     INT("bundle", "top_k", "0", 0, SAMPLING_TOP_K_MAX, top_k, "default of a request; 0: all"),
     REAL("bundle", "top_p", "0.95", 0, 1, top_p, "default of a request; 1: all"),
-    REAL("bundle", "guidance", "2", SAMPLING_GUIDANCE_MIN, SAMPLING_GUIDANCE_MAX, guidance,
+    REAL("bundle", "guidance", "3", SAMPLING_GUIDANCE_MIN, SAMPLING_GUIDANCE_MAX, guidance,
          "default guidance scale of a request; 1: none"),
 
     INT("eval", "eval_prompts", "200", 1, 100000, eval_prompts, "held-out prompts"),
