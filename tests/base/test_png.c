@@ -115,7 +115,7 @@ static const struct {
 
 static void assert_picture(size_t file, const struct image *img)
 {
-    int px[4];
+    int px[4] = { 0 };
 
     assert_int_equal(img->w, W);
     assert_int_equal(img->h, H);

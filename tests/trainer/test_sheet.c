@@ -18,7 +18,7 @@ static struct image flat(int side, uint8_t grey)
 
 static struct image sheet_of(char *const *words, int n, int columns, int side)
 {
-    struct image imgs[8], sheet;
+    struct image imgs[8] = { 0 }, sheet;
 
     for (int i = 0; i < n; i++)
         imgs[i] = flat(side, (uint8_t)(100 + i));
