@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-const struct caption_options caption_options_default = { .weight = { 1, 1, 1, 1, 0 } };
+const struct caption_options caption_options_default = { .weight = { 1, 1, 3, 1, 0 } };
 
 static const char *const TEMPLATES[CAPTION_TEMPLATES] = {
     [CAPTION_NAME] = "{name}",

@@ -27,7 +27,7 @@ enum caption_template {
 struct caption_options {
     double weight[CAPTION_TEMPLATES];
 };
-/* 1, 1, 1, 1, 0: the paraphrase is kept for evaluation */
+/* 1, 1, 3, 1, 0: half with the colour; the paraphrase is kept for evaluation */
 extern const struct caption_options caption_options_default;
 
 /* A caption of a scene. Two objects: "a cat next to an apple on a blue background". */

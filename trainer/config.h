@@ -37,6 +37,8 @@ struct config {
     char *folder, *font, *emoji_test, *annotations;
     int64_t side;
     double two_objects;
+    double size_min, size_max;
+    bool flip;
     int64_t vocab_merges;
     bool hold_out_objects;
     /* [clip] */

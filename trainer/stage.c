@@ -140,6 +140,9 @@ struct scene_options stage_scene_options(const struct config *c)
 {
     struct scene_options o = scene_options_default;
     o.pair_probability = c->two_objects;
+    o.size_min = c->size_min;
+    o.size_max = c->size_max;
+    o.flip = c->flip;
     o.hold_out_objects = c->hold_out_objects;
     return o;
 }

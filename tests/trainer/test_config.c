@@ -125,7 +125,7 @@ static void test_refusals(void **state)
         { "clip_heads", "7", "clip.image.width: 192 is no multiple of clip.image.heads 7" },
         { "vqgan_groups", "7", "vqgan.ch: 24 channels are no multiple of vqgan.groups 7" },
         { "side", "66", "clip.image.size: 66 is no multiple of clip.image.patch 8" },
-        { "gpt_heads", "7", "gpt.width: 192 is no multiple of gpt.heads 7" },
+        { "gpt_heads", "7", "gpt.width: 256 is no multiple of gpt.heads 7" },
         { "clip_pretrained", "/nonexistent",
           "clip_pretrained: /nonexistent/config.json: No such file or directory" },
     };
