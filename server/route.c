@@ -9,23 +9,55 @@
 #include "server/api_models.h"
 
 const struct route ROUTES_WORK[] = {
-    { "POST", "/v1/generate", true, api_generate, api_generate_resume, false },
-    { "GET", "/v1/models", false, api_models, NULL, false },
-    { "GET", "/healthz", false, api_healthz, NULL, true },
-    { "GET", "/livez", false, api_livez, NULL, true },
-    { "GET", "/readyz", false, api_readyz, NULL, true },
-    { "GET", "/metrics", false, api_metrics, NULL, true },
-    { NULL, NULL, false, NULL, NULL, false },
+    { .method = "POST",
+      .path = "/v1/generate",
+      .wants_json = true,
+      .run = api_generate,
+      .resume = api_generate_resume },
+    { .method = "GET", .path = "/v1/models", .run = api_models },
+    { .method = "GET", .path = "/healthz", .run = api_healthz, .probe = true },
+    { .method = "GET", .path = "/livez", .run = api_livez, .probe = true },
+    { .method = "GET", .path = "/readyz", .run = api_readyz, .probe = true },
+    { .method = "GET", .path = "/metrics", .run = api_metrics, .probe = true },
+    { .path = NULL },
 };
 
 const struct route ROUTES_ADMIN[] = {
-    { "GET", "/v1/models", false, api_models, NULL, false },
-    { "GET", "/healthz", false, api_healthz, NULL, true },
-    { "GET", "/livez", false, api_livez, NULL, true },
-    { "GET", "/readyz", false, api_readyz, NULL, true },
-    { "GET", "/metrics", false, api_metrics, NULL, true },
-    { NULL, NULL, false, NULL, NULL, false },
+    { .method = "GET", .path = "/v1/models", .run = api_models },
+    { .method = "GET", .path = "/healthz", .run = api_healthz, .probe = true },
+    { .method = "GET", .path = "/livez", .run = api_livez, .probe = true },
+    { .method = "GET", .path = "/readyz", .run = api_readyz, .probe = true },
+    { .method = "GET", .path = "/metrics", .run = api_metrics, .probe = true },
+    { .path = NULL },
 };
+
+/* Compares segment by segment; "*" fits any that is not empty. */
+static bool path_fits(const char *pattern, const char *path)
+{
+    while (*pattern && *path) {
+        if (*pattern == '*' && *path != '/') {
+            pattern++;
+            path += strcspn(path, "/");
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return *pattern == *path;
+}
+
+bool route_arg(const char *path, int n, char *ret_arg, size_t size)
+{
+    size_t len;
+
+    for (; n > 0 && path; n--)
+        path = strchr(path + 1, '/');
+    len = path ? strcspn(path + 1, "/") : 0;
+    if (len == 0 || len >= size)
+        return false;
+    memcpy(ret_arg, path + 1, len);
+    ret_arg[len] = 0;
+    return true;
+}
 
 static bool method_fits(const struct route *r, const char *method)
 {
@@ -47,7 +79,7 @@ const struct route *route_find(const struct route *table, const char *method, co
     char allow[64] = "";
 
     for (const struct route *r = table; r->path; r++) {
-        if (strcmp(r->path, path) != 0)
+        if (!path_fits(r->path, path))
             continue;
         if (method_fits(r, method))
             return r;

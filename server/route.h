@@ -6,13 +6,15 @@
 #define SERVER_ROUTE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "server/app.h"
 #include "server/http.h"
 
 struct route {
-    const char *method, *path; /* path NULL ends a table; GET answers HEAD too */
-    bool wants_json;           /* a body that is something else gets 415 */
+    const char *method; /* GET answers HEAD too */
+    const char *path;   /* "*" stands for one segment; NULL ends a table */
+    bool wants_json;    /* a body that is something else gets 415 */
     void (*run)(struct app *app, struct exchange *x);
     void (*resume)(struct app *app, struct exchange *x); /* of handlers that suspend */
     bool probe; /* asked every second by machines: its access lines are for debugging */
@@ -24,5 +26,9 @@ extern const struct route ROUTES_ADMIN[];
 /* NULL: ret_reply is 404, or 405 with Allow. */
 const struct route *route_find(const struct route *table, const char *method, const char *path,
                                struct reply *ret_reply);
+
+/* Segment n of a path, counted from 0: of "/v1/jobs/7", 2 is "7". False when there is none, or when
+ * it is longer than size - 1 bytes. */
+bool route_arg(const char *path, int n, char *ret_arg, size_t size);
 
 #endif

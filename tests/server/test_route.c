@@ -24,6 +24,51 @@ static void test_find(void **state)
     reply_release(&r);
 }
 
+static void test_patterns(void **state)
+{
+    static const struct route TABLE[] = {
+        { .method = "GET", .path = "/jobs/*" },
+        { .method = "GET", .path = "/jobs/*/images/*" },
+        { .path = NULL },
+    };
+    static const struct {
+        const char *path;
+        const struct route *route;
+    } CASES[] = {
+        { "/jobs/7", &TABLE[0] },
+        { "/jobs/7/images/0.png", &TABLE[1] },
+        { "/jobs/", NULL },
+        { "/jobs", NULL },
+        { "/jobs/7/", NULL },
+        { "/jobs/7/images", NULL },
+        { "/jobs//images/0.png", NULL },
+        { "/jobs/7/images/0.png/", NULL },
+        { "/jobs/*", &TABLE[0] },
+        { "/job/7", NULL },
+    };
+    struct reply r;
+
+    (void)state;
+    reply_init(&r);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
+        assert_ptr_equal(route_find(TABLE, "GET", CASES[i].path, &r), CASES[i].route);
+    reply_release(&r);
+}
+
+static void test_args(void **state)
+{
+    char arg[4];
+
+    (void)state;
+    assert_true(route_arg("/v1/jobs/abc/images", 2, arg, sizeof arg));
+    assert_string_equal(arg, "abc");
+    assert_true(route_arg("/v1/jobs/ab", 2, arg, sizeof arg));
+    assert_string_equal(arg, "ab");
+    assert_false(route_arg("/v1/jobs/abcd", 2, arg, sizeof arg)); /* too long */
+    assert_false(route_arg("/v1/jobs", 2, arg, sizeof arg));
+    assert_false(route_arg("/v1/jobs/", 2, arg, sizeof arg));
+}
+
 /* docs/API.md names every route. */
 static void test_docs_have_every_route(void **state)
 {
@@ -45,6 +90,8 @@ static void test_docs_have_every_route(void **state)
 
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_find),
+    cmocka_unit_test(test_patterns),
+    cmocka_unit_test(test_args),
     cmocka_unit_test(test_docs_have_every_route),
 };
 
