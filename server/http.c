@@ -164,11 +164,29 @@ static bool has_body(const struct exchange *x)
     return exchange_header(x, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
 }
 
-static bool is_json(const char *type)
+static bool is_type(const char *type, const char *wanted)
 {
-    size_t n = sizeof "application/json" - 1;
+    size_t n = strlen(wanted);
 
-    return type && strncasecmp(type, "application/json", n) == 0 && strchr("; \t", type[n]);
+    return type && strncasecmp(type, wanted, n) == 0 && strchr("; \t", type[n]);
+}
+
+/* Fills the reply and fails when the body is announced as something that the route does not take. */
+static int check_type(struct exchange *x)
+{
+    static const struct {
+        const char *type, *hint;
+    } WANTED[] = {
+        [ROUTE_JSON] = { "application/json", "curl --json" },
+        [ROUTE_FORM] = { "multipart/form-data", "curl -F" },
+    };
+    enum route_body body = x->route->body;
+
+    if (body == ROUTE_ANY || is_type(exchange_header(x, "Content-Type"), WANTED[body].type))
+        return 0;
+    reply_error(&x->reply, 415, NULL, "Content-Type must be %s (%s)", WANTED[body].type,
+                WANTED[body].hint);
+    return -1;
 }
 
 /* Fills the reply and fails when the headers alone are reason enough. */
@@ -184,10 +202,8 @@ static int check_headers(struct exchange *x)
         reply_error(&x->reply, 400, NULL, "Content-Length and Transfer-Encoding are both there");
         return -1;
     }
-    if (x->route->wants_json && !is_json(exchange_header(x, "Content-Type"))) {
-        reply_error(&x->reply, 415, NULL, "Content-Type must be application/json (curl --json)");
+    if (check_type(x))
         return -1;
-    }
     if (length && (num_parse_u64(length, "Content-Length", &n, NULL) || n > x->http->o.body_max)) {
         reply_error(&x->reply, 413, NULL, "body: %s bytes are over the limit of %zu", length,
                     x->http->o.body_max);

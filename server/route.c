@@ -11,7 +11,7 @@
 const struct route ROUTES_WORK[] = {
     { .method = "POST",
       .path = "/v1/generate",
-      .wants_json = true,
+      .body = ROUTE_JSON,
       .run = api_generate,
       .resume = api_generate_resume },
     { .method = "GET", .path = "/v1/models", .run = api_models },

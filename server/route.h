@@ -11,10 +11,13 @@
 #include "server/app.h"
 #include "server/http.h"
 
+/* What a route takes as its body; something else gets 415. */
+enum route_body { ROUTE_ANY, ROUTE_JSON, ROUTE_FORM /* multipart/form-data */ };
+
 struct route {
     const char *method; /* GET answers HEAD too */
     const char *path;   /* "*" stands for one segment; NULL ends a table */
-    bool wants_json;    /* a body that is something else gets 415 */
+    enum route_body body;
     void (*run)(struct app *app, struct exchange *x);
     void (*resume)(struct app *app, struct exchange *x); /* of handlers that suspend */
     bool probe; /* asked every second by machines: its access lines are for debugging */
