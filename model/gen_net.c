@@ -68,6 +68,18 @@ static struct tensor *pass_condition(struct pass *p, const struct gen_net *net, 
                               : condition_from_image(p, &net->b->condition, in, 0);
 }
 
+static struct tensor *pass_encode(struct pass *p, const struct gen_net *net, const uint8_t *px)
+{
+    static const float MUL[3] = { 2 / 255.0f, 2 / 255.0f, 2 / 255.0f }, ADD[3] = { -1, -1, -1 };
+    const struct vqgan *m = net->b->vqgan;
+    int64_t side = net->b->config.vqgan.resolution, dim[] = { 1, side, side, 3 };
+    struct tensor *in = op_pixels_in(p, pass_upload(p, DTYPE_U8, 4, dim, px), MUL, ADD);
+    struct tensor *ids = NULL, *rows;
+
+    vqgan_quantize(p, m, vqgan_encode(p, m, in), &ids, &rows);
+    return ids;
+}
+
 static struct tensor *pass_decode(struct pass *p, const struct gen_net *net, const int32_t *tokens)
 {
     const struct vqgan *m = net->b->vqgan;
@@ -170,6 +182,8 @@ static int plan(struct gen_net *net, struct arena *a, struct err *e)
     arena_release_all(a);
     pass_condition(&p, net, NULL, GEN_TEXT);
     arena_release_all(a);
+    pass_encode(&p, net, NULL);
+    arena_release_all(a);
     pass_decode(&p, net, NULL);
     arena_release_all(a);
     pass_step(&p, net, net->rows, net->rows, true);
@@ -269,6 +283,13 @@ int gen_net_condition(struct gen_net *net, const float *embed, enum gen_source s
     return finish(net, &p, pass_condition(&p, net, embed, source), ret_cond, e);
 }
 
+int gen_net_encode(struct gen_net *net, const struct image *img, int32_t *ret_tokens, struct err *e)
+{
+    struct pass p = begin(net);
+
+    return finish(net, &p, pass_encode(&p, net, img->px), ret_tokens, e);
+}
+
 int gen_net_decode(struct gen_net *net, const int32_t *tokens, struct image *img, struct err *e)
 {
     struct pass p = begin(net);
@@ -281,16 +302,18 @@ static union gen_word *words_of(struct gen_net *net, enum column c)
     return net->words + (size_t)c * (size_t)net->stride;
 }
 
-static void put_row(struct gen_net *net, int row, const struct gen_line *line, bool null)
+/* A row of the cache and what it begins with; cond NULL: the null condition. */
+static void put_row(struct gen_net *net, int row, const struct gen_line *line, int slot,
+                    const float *cond)
 {
     size_t width = (size_t)embed_dim(net);
 
     words_of(net, COL_TOKEN)[row].i = line->last;
-    words_of(net, COL_SLOT)[row].i = null ? line->null_row : line->row;
+    words_of(net, COL_SLOT)[row].i = slot;
     words_of(net, COL_POS)[row].i = line->position;
-    words_of(net, COL_NO_COND)[row].i = null;
-    if (line->position == 0)
-        memcpy(net->cond + (size_t)row * width, line->cond, width * sizeof *net->cond);
+    words_of(net, COL_NO_COND)[row].i = !cond;
+    if (cond && line->position == 0)
+        memcpy(net->cond + (size_t)row * width, cond, width * sizeof *net->cond);
 }
 
 static void put_sampling(struct gen_net *net, int i, const struct gen_line *line)
@@ -316,9 +339,9 @@ static int put_lines(struct gen_net *net, const struct gen_line *lines, int n)
         put_sampling(net, i, &lines[i]);
         words_of(net, COL_COND_ROW)[i].i = rows;
         words_of(net, COL_UNCOND_ROW)[i].i = guided ? rows + 1 : -1;
-        put_row(net, rows++, &lines[i], false);
+        put_row(net, rows++, &lines[i], lines[i].row, lines[i].cond);
         if (guided)
-            put_row(net, rows++, &lines[i], true);
+            put_row(net, rows++, &lines[i], lines[i].null_row, lines[i].negative);
     }
     return rows;
 }

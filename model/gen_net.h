@@ -30,7 +30,7 @@ struct gen_line {
     int row, null_row; /* of the cache; null_row -1: no guidance */
     int position;      /* to be drawn now */
     int32_t last;      /* the token before it; unused at position 0 */
-    const float *cond; /* [E]; used at position 0 */
+    const float *cond, *negative; /* [E]; used at position 0; negative NULL: null condition */
     const struct gen_settings *settings;
 };
 
@@ -47,6 +47,9 @@ int gen_net_condition(struct gen_net *net, const float *embed, enum gen_source s
 /* Draws one token for each of n sequences. All are at position 0, or none is. */
 int gen_net_step(struct gen_net *net, const struct gen_line *lines, int n, int32_t *ret_tokens,
                  struct err *e);
+/* img: RGB of the picture's size -> its tokens */
+int gen_net_encode(struct gen_net *net, const struct image *img, int32_t *ret_tokens,
+                   struct err *e);
 /* tokens of one picture -> pixels of img, which is RGB and has the picture's size */
 int gen_net_decode(struct gen_net *net, const int32_t *tokens, struct image *img, struct err *e);
 

@@ -19,7 +19,8 @@ struct sequence {
     struct gen_settings settings;
     int n;           /* tokens so far */
     int32_t *tokens; /* [T], owned by gen, as is cond */
-    float *cond;     /* [E] */
+    float *cond;     /* [E], and behind it [E] of the negative one */
+    bool negative;   /* guidance leads away from that, not from the null condition */
 };
 
 struct gen {
@@ -29,7 +30,7 @@ struct gen {
     struct sequence *sequence; /* [n_sequences] */
     bool *row_used;            /* [net.rows] */
     int32_t *tokens;           /* [n_sequences, T] */
-    float *conds;              /* [n_sequences, E] */
+    float *conds;              /* [n_sequences, 2, E] */
     struct gen_line *lines;    /* [n_sequences]: a step's sequences, */
     int *line_sequence;        /* their handles, */
     int32_t *drawn;            /* and their tokens */
@@ -46,7 +47,7 @@ static int take_host(struct gen *g, struct err *e)
     g->sequence = mem_alloc(n, sizeof *g->sequence);
     g->row_used = mem_alloc((size_t)g->net.rows, sizeof *g->row_used);
     g->tokens = mem_alloc(n * (size_t)g->n_tokens, sizeof *g->tokens);
-    g->conds = mem_alloc(n * (size_t)g->embed_dim, sizeof *g->conds);
+    g->conds = mem_alloc(n * 2 * (size_t)g->embed_dim, sizeof *g->conds);
     g->lines = mem_alloc(n, sizeof *g->lines);
     g->line_sequence = mem_alloc(n, sizeof *g->line_sequence);
     g->drawn = mem_alloc(n, sizeof *g->drawn);
@@ -55,7 +56,7 @@ static int take_host(struct gen *g, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for %d sequences", g->n_sequences);
     for (size_t i = 0; i < n; i++) {
         g->sequence[i].tokens = g->tokens + i * (size_t)g->n_tokens;
-        g->sequence[i].cond = g->conds + i * (size_t)g->embed_dim;
+        g->sequence[i].cond = g->conds + i * 2 * (size_t)g->embed_dim;
     }
     return 0;
 }
@@ -107,8 +108,8 @@ int gen_embed_text(struct gen *g, const int32_t *ids, int end, float *ret_embed,
     return gen_net_text(&g->net, ids, end, ret_embed, e);
 }
 
-int gen_fit_image(const struct gen *g, const struct image *img, struct image *ret_square,
-                  struct err *e)
+static int fit_over_white(const struct image *img, int side, enum image_filter filter,
+                          struct image *ret_square, struct err *e)
 {
     static const uint8_t WHITE[3] = { 255, 255, 255 };
     struct image rgb;
@@ -116,9 +117,21 @@ int gen_fit_image(const struct gen *g, const struct image *img, struct image *re
 
     if (image_flatten(img, WHITE, &rgb, e))
         return -1;
-    rc = image_fit_square(&rgb, g->net.b->config.clip.image.size, IMAGE_BICUBIC, ret_square, e);
+    rc = image_fit_square(&rgb, side, filter, ret_square, e);
     image_release(&rgb);
     return rc;
+}
+
+int gen_fit_image(const struct gen *g, const struct image *img, struct image *ret_square,
+                  struct err *e)
+{
+    return fit_over_white(img, g->net.b->config.clip.image.size, IMAGE_BICUBIC, ret_square, e);
+}
+
+int gen_fit_picture(const struct gen *g, const struct image *img, struct image *ret_square,
+                    struct err *e)
+{
+    return fit_over_white(img, g->net.b->config.vqgan.resolution, IMAGE_BILINEAR, ret_square, e);
 }
 
 int gen_embed_image(struct gen *g, const struct image *img, float *ret_embed, struct err *e)
@@ -173,7 +186,8 @@ static void give_rows(struct gen *g, struct sequence *s)
 
 /* ---- admission ---- */
 
-static int check_settings(const struct gen *g, const struct gen_settings *s, struct err *e)
+static int check_settings(const struct gen *g, const struct gen_settings *s, const float *negative,
+                          struct err *e)
 {
     if (!(s->temperature >= 0) || isinf(s->temperature))
         return err_set(e, ERR_INVALID, "temperature: %g is no number from 0 on",
@@ -184,7 +198,7 @@ static int check_settings(const struct gen *g, const struct gen_settings *s, str
         return err_set(e, ERR_INVALID, "top_p: %g is outside 0..1", (double)s->top_p);
     if (!isfinite(s->guidance))
         return err_set(e, ERR_INVALID, "guidance: %g is no number", (double)s->guidance);
-    if (gen_rows_needed(s) == 2 && !g->net.b->gpt.null_cond)
+    if (gen_rows_needed(s) == 2 && !negative && !g->net.b->gpt.null_cond)
         return err_set(e, ERR_UNSUPPORTED, "guidance: %g needs a null condition; %s has none",
                        (double)s->guidance, g->net.b->config.name);
     return 0;
@@ -194,7 +208,7 @@ static int check_cond(const struct gen *g, const float *cond, struct err *e)
 {
     for (int i = 0; i < g->embed_dim; i++)
         if (!isfinite(cond[i]))
-            return err_set(e, ERR_INVALID, "embedding: element %d is no number", i);
+            return err_set(e, ERR_INVALID, "condition: element %d is no number", i);
     return 0;
 }
 
@@ -217,18 +231,35 @@ static int find_handle(const struct gen *g)
     return i;
 }
 
-int gen_admit(struct gen *g, const float *embed, enum gen_source source,
-              const struct gen_settings *s, int *ret_slot, struct err *e)
+int gen_condition(struct gen *g, const float *embed, enum gen_source source, float *ret_cond,
+                  struct err *e)
+{
+    return gen_net_condition(&g->net, embed, source, ret_cond, e);
+}
+
+static void keep_conditions(const struct gen *g, struct sequence *q, const float *cond,
+                            const float *negative)
+{
+    size_t bytes = (size_t)g->embed_dim * sizeof *cond;
+
+    memcpy(q->cond, cond, bytes);
+    q->negative = negative != NULL;
+    if (negative)
+        memcpy(q->cond + g->embed_dim, negative, bytes);
+}
+
+int gen_admit(struct gen *g, const float *cond, const float *negative, const struct gen_settings *s,
+              int *ret_slot, struct err *e)
 {
     struct sequence *q;
     int handle;
 
-    if (check_settings(g, s, e) || check_room(g, s, e))
+    if (check_settings(g, s, negative, e) || check_cond(g, cond, e) ||
+        (negative && check_cond(g, negative, e)) || check_room(g, s, e))
         return -1;
     handle = find_handle(g);
     q = &g->sequence[handle];
-    if (gen_net_condition(&g->net, embed, source, q->cond, e) || check_cond(g, q->cond, e))
-        return -1;
+    keep_conditions(g, q, cond, negative);
     q->used = true;
     q->settings = *s;
     q->n = 0;
@@ -273,6 +304,7 @@ static int collect(struct gen *g, bool beginning)
             .position = q->n,
             .last = q->n ? q->tokens[q->n - 1] : 0,
             .cond = q->cond,
+            .negative = q->negative ? q->cond + g->embed_dim : NULL,
             .settings = &q->settings,
         };
     }
@@ -364,6 +396,18 @@ int gen_decode(struct gen *g, const int32_t *tokens, struct image *ret_img, stru
     }
     *ret_img = img;
     return 0;
+}
+
+int gen_encode(struct gen *g, const struct image *img, int32_t *ret_tokens, struct err *e)
+{
+    struct image square;
+    int rc;
+
+    if (gen_fit_picture(g, img, &square, e))
+        return -1;
+    rc = gen_net_encode(&g->net, &square, ret_tokens, e);
+    image_release(&square);
+    return rc;
 }
 
 int gen_image(struct gen *g, int slot, struct image *ret_img, struct err *e)

@@ -3,7 +3,8 @@
  * of every live slot. Tokens of a slot depend on its condition, settings and seed only: never on
  * other slots, admission order or threads. (Kernels of another instruction set round differently.)
  *
- *     gen_admit(g, cond, &settings, &slot, e);       many, at any time between steps
+ *     gen_condition(g, embed, GEN_TEXT, cond, e);
+ *     gen_admit(g, cond, NULL, &settings, &slot, e); many, at any time between steps
  *     while (gen_live(g)) gen_step(g, e);
  *     gen_image(g, slot, &image, e); gen_drop(g, slot);
  *
@@ -25,7 +26,7 @@ struct gen_settings {
     float temperature; /* 0: greedy */
     int top_k;         /* 0: all */
     float top_p;       /* 1: all */
-    float guidance;    /* 1: none; needs the bundle's null condition otherwise */
+    float guidance;    /* 1: none; otherwise what it leads away from must be known: gen_admit */
 };
 
 struct gen;
@@ -43,6 +44,11 @@ size_t gen_bytes(const struct gen *g);
 int gen_fit_image(const struct gen *g, const struct image *img, struct image *ret_square,
                   struct err *e);
 
+/* The square of a picture that gen_encode looks at, as large as the pictures that are drawn: over
+ * white, bilinear, centre crop. Any thread. */
+int gen_fit_picture(const struct gen *g, const struct image *img, struct image *ret_square,
+                    struct err *e);
+
 /* Embeddings on the device thread: unit CLIP embeddings [E] on the host. ids as tokenizer_encode
  * gives them; end: index of the end token. image: any size, fitted here if it is not yet. */
 int gen_embed_text(struct gen *g, const int32_t *ids, int end, float *ret_embed, struct err *e);
@@ -50,12 +56,19 @@ int gen_embed_image(struct gen *g, const struct image *img, float *ret_embed, st
 
 enum gen_source { GEN_TEXT, GEN_IMAGE }; /* whose mean the condition is centred with */
 
+/* Unit embedding [E] -> condition [E], a unit vector. Several conditions may be mixed:
+ * model/mix.h. */
+int gen_condition(struct gen *g, const float *embed, enum gen_source source, float *ret_cond,
+                  struct err *e);
+
 /* Rows free now; what settings would take. */
 int gen_rows_free(const struct gen *g);
 int gen_rows_needed(const struct gen_settings *s);
-/* embed: unit [E]. BUSY when no rows are free. *ret_slot: handle until gen_drop. */
-int gen_admit(struct gen *g, const float *embed, enum gen_source source,
-              const struct gen_settings *s, int *ret_slot, struct err *e);
+/* cond: condition [E]. negative: the condition that guidance leads away from; NULL: the bundle's null
+ * condition (UNSUPPORTED if it has none and there is guidance). Both are copied. BUSY when no rows
+ * are free. *ret_slot: handle until gen_drop. */
+int gen_admit(struct gen *g, const float *cond, const float *negative, const struct gen_settings *s,
+              int *ret_slot, struct err *e);
 /* One position of every unfinished slot. */
 int gen_step(struct gen *g, struct err *e);
 int gen_live(const struct gen *g);               /* unfinished slots */
@@ -67,6 +80,8 @@ const int32_t *gen_tokens(const struct gen *g, int slot);
 int gen_image(struct gen *g, int slot, struct image *ret_img, struct err *e);
 /* The same for any tokens [tokens a picture]. */
 int gen_decode(struct gen *g, const int32_t *tokens, struct image *ret_img, struct err *e);
+/* The way back: a picture of any size, fitted here if it is not yet -> ret_tokens [tokens a picture]. */
+int gen_encode(struct gen *g, const struct image *img, int32_t *ret_tokens, struct err *e);
 void gen_drop(struct gen *g, int slot);
 
 #endif

@@ -3,8 +3,8 @@
  * networks, tests/server/engine_fake.c with a few lines of arithmetic, so that the whole path from
  * socket to socket is tested in milliseconds.
  *
- * One thread (the device thread) makes all calls but tokenize and fit_image, which any thread may
- * make.
+ * One thread (the device thread) makes all calls but tokenize, fit_image and fit_picture, which any
+ * thread may make.
  */
 #ifndef SERVER_ENGINE_H
 #define SERVER_ENGINE_H
@@ -24,6 +24,7 @@ struct engine_info {
     int embed_dim;    /* E: values of a CLIP embedding */
     int context;      /* token ids of a prompt */
     int tokens;       /* of a picture */
+    int codebook;     /* tokens are 0..codebook - 1 */
     int side;         /* of a picture, in pixels */
     int rows;         /* of a step: a picture with guidance takes two */
     size_t bytes;     /* device memory of caches and activations */
@@ -39,15 +40,22 @@ struct engine_calls {
     /* An image prompt -> the few pixels of it that embed_image looks at. Any thread. */
     int (*fit_image)(const struct engine *g, const struct image *img, struct image *ret_img,
                      struct err *e);
+    /* A picture to be encoded -> the square that encode looks at. Any thread. */
+    int (*fit_picture)(const struct engine *g, const struct image *img, struct image *ret_img,
+                       struct err *e);
     /* -> unit CLIP embedding [E]. */
     int (*embed_text)(struct engine *g, const int32_t *ids, int end, float *ret_embed,
                       struct err *e);
     int (*embed_image)(struct engine *g, const struct image *img, float *ret_embed, struct err *e);
+    /* Unit embedding [E] -> condition [E], which may be mixed with others (model/mix.h). */
+    int (*condition)(struct engine *g, const float *embed, enum gen_source source, float *ret_cond,
+                     struct err *e);
     /* Rows nobody uses, and rows a picture with these settings takes. */
     int (*rows_free)(const struct engine *g);
     int (*rows_needed)(const struct engine *g, const struct gen_settings *s);
-    /* Starts a picture; *ret_slot names it until drop. BUSY when rows are missing. */
-    int (*admit)(struct engine *g, const float *embed, enum gen_source source,
+    /* Starts a picture; *ret_slot names it until drop. negative: the condition that guidance leads
+     * away from, or NULL. BUSY when rows are missing. */
+    int (*admit)(struct engine *g, const float *cond, const float *negative,
                  const struct gen_settings *s, int *ret_slot, struct err *e);
     /* One more token for every unfinished slot. */
     int (*step)(struct engine *g, struct err *e);
@@ -56,8 +64,9 @@ struct engine_calls {
     /* Borrowed until drop. */
     const int32_t *(*tokens)(const struct engine *g, int slot);
     void (*drop)(struct engine *g, int slot);
-    /* All tokens of a picture -> its pixels. */
+    /* All tokens of a picture -> its pixels, and the way back. */
     int (*decode)(struct engine *g, const int32_t *tokens, struct image *ret_img, struct err *e);
+    int (*encode)(struct engine *g, const struct image *img, int32_t *ret_tokens, struct err *e);
     void (*close)(struct engine *g);
 };
 

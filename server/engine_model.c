@@ -35,6 +35,12 @@ static int model_fit_image(const struct engine *g, const struct image *img, stru
     return gen_fit_image(gen_of(g), img, ret_img, e);
 }
 
+static int model_fit_picture(const struct engine *g, const struct image *img,
+                             struct image *ret_img, struct err *e)
+{
+    return gen_fit_picture(gen_of(g), img, ret_img, e);
+}
+
 static int model_embed_text(struct engine *g, const int32_t *ids, int end, float *ret_embed,
                             struct err *e)
 {
@@ -45,6 +51,12 @@ static int model_embed_image(struct engine *g, const struct image *img, float *r
                              struct err *e)
 {
     return gen_embed_image(gen_of(g), img, ret_embed, e);
+}
+
+static int model_condition(struct engine *g, const float *embed, enum gen_source source,
+                           float *ret_cond, struct err *e)
+{
+    return gen_condition(gen_of(g), embed, source, ret_cond, e);
 }
 
 static int model_rows_free(const struct engine *g)
@@ -58,10 +70,10 @@ static int model_rows_needed(const struct engine *g, const struct gen_settings *
     return gen_rows_needed(s);
 }
 
-static int model_admit(struct engine *g, const float *embed, enum gen_source source,
+static int model_admit(struct engine *g, const float *cond, const float *negative,
                        const struct gen_settings *s, int *ret_slot, struct err *e)
 {
-    return gen_admit(gen_of(g), embed, source, s, ret_slot, e);
+    return gen_admit(gen_of(g), cond, negative, s, ret_slot, e);
 }
 
 static int model_step(struct engine *g, struct err *e)
@@ -90,6 +102,12 @@ static int model_decode(struct engine *g, const int32_t *tokens, struct image *r
     return gen_decode(gen_of(g), tokens, ret_img, e);
 }
 
+static int model_encode(struct engine *g, const struct image *img, int32_t *ret_tokens,
+                        struct err *e)
+{
+    return gen_encode(gen_of(g), img, ret_tokens, e);
+}
+
 static void model_close(struct engine *g)
 {
     struct engine_model *m = (struct engine_model *)g;
@@ -103,8 +121,10 @@ static void model_close(struct engine *g)
 static const struct engine_calls MODEL_CALLS = {
     .tokenize = model_tokenize,
     .fit_image = model_fit_image,
+    .fit_picture = model_fit_picture,
     .embed_text = model_embed_text,
     .embed_image = model_embed_image,
+    .condition = model_condition,
     .rows_free = model_rows_free,
     .rows_needed = model_rows_needed,
     .admit = model_admit,
@@ -113,6 +133,7 @@ static const struct engine_calls MODEL_CALLS = {
     .tokens = model_tokens,
     .drop = model_drop,
     .decode = model_decode,
+    .encode = model_encode,
     .close = model_close,
 };
 
@@ -127,6 +148,7 @@ static void fill_info(struct engine_model *m, int rows)
     info->embed_dim = c->clip.embed_dim;
     info->context = c->clip.text.context;
     info->tokens = grid * grid;
+    info->codebook = c->vqgan.codebook;
     info->side = c->vqgan.resolution;
     info->rows = rows;
     info->bytes = gen_bytes(m->gen);

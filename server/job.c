@@ -40,7 +40,8 @@ int job_new(const char *id, struct gen_request *request, const struct engine_inf
     job->deadline_ns = job->arrived_ns + timeout_ns;
     job->ids = mem_alloc((size_t)info->context, sizeof *job->ids);
     job->embed = mem_alloc((size_t)info->embed_dim, sizeof *job->embed);
-    if (!job->ids || !job->embed || alloc_pictures(job, info)) {
+    job->cond = mem_alloc((size_t)info->embed_dim, sizeof *job->cond);
+    if (!job->ids || !job->embed || !job->cond || alloc_pictures(job, info)) {
         job_free(job);
         return err_set(e, ERR_NOMEM, "job: out of memory");
     }
@@ -63,6 +64,7 @@ void job_free(struct job *job)
     mem_free(job->pictures);
     mem_free(job->ids);
     mem_free(job->embed);
+    mem_free(job->cond);
     gen_request_release(&job->request);
     mem_free(job);
 }

@@ -57,6 +57,7 @@ struct job {
     enum job_state state;
     struct job *next; /* in the owner's list */
     float *embed;     /* owned [embed_dim] of the prompt; valid once `encoded` */
+    float *cond;      /* owned [embed_dim]: the condition made of it */
     bool encoded;
     int64_t started_ns;      /* first picture got its slot; 0: none yet */
     int64_t admitted, drawn; /* the scheduler's count when it last served this job; 0: never */

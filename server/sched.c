@@ -206,13 +206,15 @@ static void start_jobs(struct sched *s)
 static int encode(struct sched *s, struct job *job)
 {
     const struct engine_calls *calls = s->engine->calls;
+    enum gen_source source = job->request.prompt ? GEN_TEXT : GEN_IMAGE;
     int64_t begin = clock_ns();
     int failed;
 
     job->times.queue = begin - job->arrived_ns;
-    failed = job->request.prompt
-                 ? calls->embed_text(s->engine, job->ids, job->end, job->embed, &job->err)
-                 : calls->embed_image(s->engine, &job->request.image, job->embed, &job->err);
+    failed = (job->request.prompt
+                  ? calls->embed_text(s->engine, job->ids, job->end, job->embed, &job->err)
+                  : calls->embed_image(s->engine, &job->request.image, job->embed, &job->err)) ||
+             calls->condition(s->engine, job->embed, source, job->cond, &job->err);
     job->times.encode = clock_ns() - begin;
     job->encoded = true;
     return failed;
@@ -221,11 +223,10 @@ static int encode(struct sched *s, struct job *job)
 static int admit(struct sched *s, struct job *job, struct picture *p)
 {
     struct gen_settings settings = request_settings(&job->request, (int)(p - job->pictures));
-    enum gen_source source = job->request.prompt ? GEN_TEXT : GEN_IMAGE;
 
     if (!job->encoded && encode(s, job))
         return -1;
-    if (s->engine->calls->admit(s->engine, job->embed, source, &settings, &p->slot, &job->err))
+    if (s->engine->calls->admit(s->engine, job->cond, NULL, &settings, &p->slot, &job->err))
         return -1;
     p->stage = PICTURE_DRAWING;
     p->started_ns = clock_ns();

@@ -20,9 +20,9 @@ static int admit(const struct bundle *b, struct gen *g, const char *prompt, uint
     struct gen_settings settings = draw_settings(&b->config, seed);
     if (tokenizer_encode(b->tokenizer, prompt, strlen(prompt), b->config.clip.text.context, ids, &r,
                          e) ||
-        gen_embed_text(g, ids, r.end, embed, e))
+        gen_embed_text(g, ids, r.end, embed, e) || gen_condition(g, embed, GEN_TEXT, embed, e))
         return -1;
-    return gen_admit(g, embed, GEN_TEXT, &settings, ret_slot, e);
+    return gen_admit(g, embed, NULL, &settings, ret_slot, e);
 }
 
 /* Draws n prompts, which all fit at once. */

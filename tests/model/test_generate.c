@@ -63,7 +63,7 @@ static int admit(struct gen *g, int k, const struct gen_settings *s)
     int slot;
 
     embedding(k, embed);
-    golden_ok(gen_admit(g, embed, GEN_TEXT, s, &slot, &e), &e);
+    golden_ok(gen_admit(g, embed, NULL, s, &slot, &e), &e);
     return slot;
 }
 
@@ -140,7 +140,7 @@ static void test_reference(void **state)
         golden_ok(gen_embed_text(t.g, text, end_of(text), embed, &e), &e);
         for (int k = 0; k < E; k++)
             assert_true(fabsf(embed[k] - embeds[i * E + k]) <= GOLDEN_LOGITS);
-        golden_ok(gen_admit(t.g, embed, GEN_TEXT, &GREEDY, &slot[i], &e), &e);
+        golden_ok(gen_admit(t.g, embed, NULL, &GREEDY, &slot[i], &e), &e);
     }
     run(t.g);
     for (int i = 0; i < 2; i++) {
@@ -308,6 +308,42 @@ static void test_guidance(void **state)
     bench_close(&t);
 }
 
+/* Guidance away from a prompt instead of the null condition, with and without other rows in the
+ * step; a model without null condition can do it too. */
+static void test_negative(void **state)
+{
+    struct bench t = bench_open(true, 8, 2), bare = bench_open(false, 2, 1);
+    struct gen_settings s = { .seed = 1, .top_p = 1, .guidance = 3 };
+    static float c[T * V], u[T * V];
+    struct err e = { 0 };
+    struct arena a;
+    float cond[E], negative[E];
+    int slot;
+
+    (void)state;
+    embedding(5, cond);
+    embedding(6, negative);
+    golden_ok(arena_init(&a, t.dev, (size_t)16 << 20, ARENA_HOST_BYTES, &e), &e);
+    admit(t.g, 0, &s); /* with the null condition, in the same steps */
+    golden_ok(gen_admit(t.g, cond, negative, &s, &slot, &e), &e);
+    run(t.g);
+    const int32_t *tokens = gen_tokens(t.g, slot);
+    full_logits(&t, &a, cond, false, tokens, c);
+    full_logits(&t, &a, negative, false, tokens, u);
+    for (int i = 0; i < T; i++) {
+        const float *ci = c + i * V, *ui = u + i * V;
+        float drawn = ui[tokens[i]] + 3 * (ci[tokens[i]] - ui[tokens[i]]);
+        for (int k = 0; k < V; k++)
+            assert_true(ui[k] + 3 * (ci[k] - ui[k]) <= drawn + 1e-4f);
+    }
+    golden_ok(gen_admit(bare.g, cond, negative, &s, &slot, &e), &e);
+    run(bare.g);
+    assert_true(gen_done(bare.g, slot));
+    arena_free(&a);
+    bench_close(&t);
+    bench_close(&bare);
+}
+
 /* ---- slots ---- */
 
 static void test_drop_in_the_middle(void **state)
@@ -347,11 +383,11 @@ static void test_full(void **state)
     (void)state;
     embedding(0, embed);
     slots[0] = admit(t.g, 0, &GREEDY);
-    assert_int_equal(gen_admit(t.g, embed, GEN_TEXT, &guided, &slot, &e), -1);
+    assert_int_equal(gen_admit(t.g, embed, NULL, &guided, &slot, &e), -1);
     assert_int_equal(e.code, ERR_BUSY);
     assert_string_equal(e.msg, "generation: 1 of 2 rows are free, 2 needed");
     slots[1] = admit(t.g, 1, &GREEDY);
-    assert_int_equal(gen_admit(t.g, embed, GEN_TEXT, &GREEDY, &slot, &e), -1);
+    assert_int_equal(gen_admit(t.g, embed, NULL, &GREEDY, &slot, &e), -1);
     assert_string_equal(e.msg, "generation: 0 of 2 rows are free, 1 needed");
     run(t.g); /* finished sequences give their rows to others, but keep their tokens */
     assert_int_equal(gen_rows_free(t.g), 2);
@@ -359,7 +395,7 @@ static void test_full(void **state)
     slots[3] = admit(t.g, 3, &GREEDY);
     run(t.g);
     assert_int_equal(gen_rows_free(t.g), 0); /* no handle is left */
-    assert_int_equal(gen_admit(t.g, embed, GEN_TEXT, &GREEDY, &slot, &e), -1);
+    assert_int_equal(gen_admit(t.g, embed, NULL, &GREEDY, &slot, &e), -1);
     assert_int_equal(e.code, ERR_BUSY);
     for (int i = 0; i < 4; i++) {
         assert_true(gen_done(t.g, slots[i]));
@@ -391,19 +427,21 @@ static void test_refused_settings(void **state)
     };
     struct bench t = bench_open(false, 4, 1);
     struct err e = { 0 };
-    float embed[E];
+    float embed[E], zero[E] = { 0 };
     int slot;
 
     (void)state;
     embedding(0, embed);
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        assert_int_equal(gen_admit(t.g, embed, GEN_TEXT, &CASES[i].s, &slot, &e), -1);
+        assert_int_equal(gen_admit(t.g, embed, NULL, &CASES[i].s, &slot, &e), -1);
         assert_string_equal(e.msg, CASES[i].message);
         assert_int_equal(e.code, CASES[i].code);
     }
     embed[3] = NAN;
-    assert_int_equal(gen_admit(t.g, embed, GEN_TEXT, &GREEDY, &slot, &e), -1);
-    assert_string_equal(e.msg, "embedding: element 3 is no number");
+    assert_int_equal(gen_admit(t.g, embed, NULL, &GREEDY, &slot, &e), -1);
+    assert_string_equal(e.msg, "condition: element 3 is no number");
+    assert_int_equal(gen_admit(t.g, zero, embed, &GREEDY, &slot, &e), -1);
+    assert_string_equal(e.msg, "condition: element 3 is no number");
     assert_int_equal(gen_rows_free(t.g), 4);
     bench_close(&t);
 }
@@ -496,18 +534,74 @@ static void test_embed_image(void **state)
     bench_close(&t);
 }
 
+/* Pixels of the reference's input have the reference's tokens. Rounding them to 8 bits tips the
+ * balance between two codes in one place of 32; wrong pixels would agree in one of 64. */
+static void test_encode_reference(void **state)
+{
+    struct bench t = bench_open(false, 1, 2);
+    struct image img = picture(SIDE, SIDE, 3);
+    struct err e = { 0 };
+    struct golden want;
+    int32_t got[T];
+    int equal = 0;
+
+    (void)state;
+    golden_open(&want, "vqgan_tiny.safetensors");
+    float *x = golden_floats(&want, "in.x", NULL); /* [2, 3, SIDE, SIDE] */
+    int32_t *tokens = golden_ints(&want, "out.indices", NULL);
+    for (int i = 0; i < 2; i++) {
+        for (int k = 0; k < PIXELS; k++) {
+            float v = x[(i * 3 + k % 3) * SIDE * SIDE + k / 3];
+            img.px[k] = (uint8_t)lrintf((v + 1) * 127.5f);
+        }
+        golden_ok(gen_encode(t.g, &img, got, &e), &e);
+        for (int k = 0; k < T; k++)
+            equal += got[k] == tokens[i * T + k];
+    }
+    assert_int_equal(equal, 2 * T - 1);
+    mem_free(x);
+    mem_free(tokens);
+    image_release(&img);
+    golden_close(&want);
+    bench_close(&t);
+}
+
+static void test_encode_fits_any_size(void **state)
+{
+    struct bench t = bench_open(false, 1, 2);
+    struct image large = picture(70, 50, 4), square, drawn;
+    struct err e = { 0 };
+    int32_t a[T], b[T];
+
+    (void)state;
+    golden_ok(gen_encode(t.g, &large, a, &e), &e);
+    golden_ok(gen_fit_picture(t.g, &large, &square, &e), &e);
+    assert_int_equal(square.w, SIDE);
+    golden_ok(gen_encode(t.g, &square, b, &e), &e);
+    assert_memory_equal(a, b, sizeof a);
+    golden_ok(gen_decode(t.g, a, &drawn, &e), &e);
+    assert_int_equal(drawn.w, SIDE);
+    image_release(&large);
+    image_release(&square);
+    image_release(&drawn);
+    bench_close(&t);
+}
+
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_reference),
     cmocka_unit_test(test_company_changes_nothing),
     cmocka_unit_test(test_threads_change_nothing),
     cmocka_unit_test(test_seed_decides),
     cmocka_unit_test(test_guidance),
+    cmocka_unit_test(test_negative),
     cmocka_unit_test(test_drop_in_the_middle),
     cmocka_unit_test(test_full),
     cmocka_unit_test(test_refused_settings),
     cmocka_unit_test(test_refused_calls),
     cmocka_unit_test(test_broken_weights),
     cmocka_unit_test(test_embed_image),
+    cmocka_unit_test(test_encode_reference),
+    cmocka_unit_test(test_encode_fits_any_size),
 };
 
 TEST_MAIN(TESTS)

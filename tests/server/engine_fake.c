@@ -96,6 +96,18 @@ static int fake_embed_image(struct engine *g, const struct image *img, float *re
     return 0;
 }
 
+/* Leans towards one side or the other, so that tests can tell whether the source came through. */
+static int fake_condition(struct engine *g, const float *embed, enum gen_source source,
+                          float *ret_cond, struct err *e)
+{
+    (void)g;
+    (void)e;
+    memcpy(ret_cond, embed, FAKE_EMBED * sizeof *embed);
+    ret_cond[source == GEN_TEXT ? 0 : 1] += 1;
+    unit(ret_cond);
+    return 0;
+}
+
 static int rows_used(const struct fake *f)
 {
     int n = 0;
@@ -124,19 +136,20 @@ static void note_live(struct fake *f, int change)
         atomic_store(&f->max_live, live);
 }
 
-static int fake_admit(struct engine *g, const float *embed, enum gen_source source,
+static int fake_admit(struct engine *g, const float *cond, const float *negative,
                       const struct gen_settings *s, int *ret_slot, struct err *e)
 {
     struct fake *f = fake_of(g);
     int i = 0, rows = fake_rows_needed(g, s);
 
-    (void)source;
     if (rows > fake_rows_free(g))
         return err_set(e, ERR_BUSY, "no rows");
     while (f->slots[i].used)
         i++;
     f->slots[i] = (struct fake_slot){ .used = true, .rows = rows, .settings = *s };
-    memcpy(f->slots[i].embed, embed, sizeof f->slots[i].embed);
+    memcpy(f->slots[i].cond, cond, sizeof f->slots[i].cond);
+    if (negative)
+        f->slots[i].cond[0] -= negative[0];
     *ret_slot = i;
     note_live(f, 1);
     atomic_fetch_add(&f->admitted, 1);
@@ -145,7 +158,7 @@ static int fake_admit(struct engine *g, const float *embed, enum gen_source sour
 
 static int32_t draw(const struct fake_slot *s)
 {
-    uint64_t stream = (uint64_t)(s->embed[0] * 1e6f) + (uint64_t)(s->settings.temperature * 1e3f);
+    uint64_t stream = (uint64_t)(1e6f + s->cond[0] * 1e6f) + (uint64_t)(s->settings.temperature * 1e3f);
 
     return (int32_t)(rng_u32_at(s->settings.seed, stream, (uint64_t)s->position) & 255);
 }
@@ -206,6 +219,18 @@ static int fake_decode(struct engine *g, const int32_t *tokens, struct image *re
     return 0;
 }
 
+static int fake_encode(struct engine *g, const struct image *img, int32_t *ret_tokens,
+                       struct err *e)
+{
+    struct fake *f = fake_of(g);
+
+    if (enter(f, FAKE_DECODE_CALL, e))
+        return -1;
+    for (int i = 0; i < g->info.tokens; i++)
+        ret_tokens[i] = img->px[i];
+    return 0;
+}
+
 static void fake_close(struct engine *g)
 {
     mem_free(g);
@@ -214,8 +239,10 @@ static void fake_close(struct engine *g)
 static const struct engine_calls FAKE_CALLS = {
     .tokenize = fake_tokenize,
     .fit_image = fake_fit_image,
+    .fit_picture = fake_fit_image,
     .embed_text = fake_embed_text,
     .embed_image = fake_embed_image,
+    .condition = fake_condition,
     .rows_free = fake_rows_free,
     .rows_needed = fake_rows_needed,
     .admit = fake_admit,
@@ -224,6 +251,7 @@ static const struct engine_calls FAKE_CALLS = {
     .tokens = fake_tokens,
     .drop = fake_drop,
     .decode = fake_decode,
+    .encode = fake_encode,
     .close = fake_close,
 };
 
@@ -238,6 +266,7 @@ struct fake *fake_open(int rows, int tokens)
     info->embed_dim = FAKE_EMBED;
     info->context = FAKE_CONTEXT;
     info->tokens = tokens;
+    info->codebook = 256;
     info->side = FAKE_SIDE;
     info->rows = rows;
     info->sampling = (struct bundle_sampling){ .temperature = 1, .top_p = 1, .guidance = 1 };

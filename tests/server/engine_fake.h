@@ -22,7 +22,7 @@ struct fake_slot {
     bool used;
     int rows, position;
     struct gen_settings settings;
-    float embed[FAKE_EMBED];
+    float cond[FAKE_EMBED];
     int32_t tokens[FAKE_TOKENS_MAX];
 };
 

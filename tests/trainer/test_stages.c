@@ -228,7 +228,8 @@ static void test_bundle_draws(void **state)
         fail_msg("%s", e.msg);
     assert_int_equal(b->config.gpt.tokens, 16);
     assert_int_equal(gen_new(b, 4, &g, NULL), 0);
-    assert_int_equal(gen_admit(g, embed, GEN_TEXT, &settings, &slot, NULL), 0);
+    assert_int_equal(gen_condition(g, embed, GEN_TEXT, embed, NULL), 0);
+    assert_int_equal(gen_admit(g, embed, NULL, &settings, &slot, NULL), 0);
     while (gen_live(g))
         assert_int_equal(gen_step(g, NULL), 0);
     assert_int_equal(gen_image(g, slot, &img, NULL), 0);
