@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "model/half.h"
+#include "base/half.h"
 #include "model/weights_read.h"
 
 #define ALIGN 8

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "model/half.h"
+#include "base/half.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "weights are read as they lie in files");
 

@@ -11,7 +11,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "kernels/device.h"
-#include "model/half.h"
 #include "model/weights.h"
 
 /* ---- opening: what is refused ---- */
@@ -141,50 +140,6 @@ static void test_empty_and_padded(void **state)
     assert_null(weights_metadata(w, "x"));
     weights_close(w);
     mem_free(file);
-}
-
-/* ---- 16-bit floats ---- */
-
-static void test_half(void **state)
-{
-    static const struct {
-        float x;
-        uint16_t f16, bf16;
-    } CASES[] = {
-        { 0.0f, 0x0000, 0x0000 },
-        { -1.0f, 0xbc00, 0xbf80 },
-        { 65504.0f, 0x7bff, 0x4780 },
-        { 65519.0f, 0x7bff, 0x4780 },
-        { 65520.0f, 0x7c00, 0x4780 },
-        { 1.0f + 0x1p-11f, 0x3c00, 0x3f80 },     /* half way: to even */
-        { 1.0f + 3 * 0x1p-11f, 0x3c02, 0x3f80 }, /* half way: to even, upwards */
-        { 1.0f + 3 * 0x1p-8f, 0x3c0c, 0x3f82 },
-        { 0x1p-14f, 0x0400, 0x3880 },
-        { 0x1p-24f, 0x0001, 0x3380 },
-        { 0x1p-25f, 0x0000, 0x3300 },
-        { 3 * 0x1p-25f, 0x0002, 0x33c0 },
-        { -INFINITY, 0xfc00, 0xff80 },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        assert_int_equal(half_to_f16(CASES[i].x), CASES[i].f16);
-        assert_int_equal(half_to_bf16(CASES[i].x), CASES[i].bf16);
-    }
-    assert_true(isnan(half_from_f16(half_to_f16(NAN))));
-    assert_true(isnan(half_from_bf16(half_to_bf16(NAN))));
-}
-
-static void test_half_all(void **state)
-{
-    (void)state;
-    for (unsigned u = 0; u < 65536; u++) {
-        float f = half_from_f16((uint16_t)u), b = half_from_bf16((uint16_t)u);
-        if (!isnan(f))
-            assert_int_equal(half_to_f16(f), u);
-        if (!isnan(b))
-            assert_int_equal(half_to_bf16(b), u);
-    }
 }
 
 /* ---- round trip ---- */
@@ -481,8 +436,7 @@ static void test_misfits(void **state)
 
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_refusals),         cmocka_unit_test(test_header_length),
-    cmocka_unit_test(test_empty_and_padded), cmocka_unit_test(test_half),
-    cmocka_unit_test(test_half_all),         cmocka_unit_test(test_round_trip),
+    cmocka_unit_test(test_empty_and_padded), cmocka_unit_test(test_round_trip),
     cmocka_unit_test(test_open_file),        cmocka_unit_test(test_wrong_kinds),
     cmocka_unit_test(test_reference_files),  cmocka_unit_test(test_params),
     cmocka_unit_test(test_misfits),

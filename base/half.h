@@ -1,9 +1,9 @@
 /*
- * 16-bit floats as they stand in files: IEEE half (F16) and bfloat16 (BF16), by their bits.
+ * 16-bit floats: IEEE half (F16) and bfloat16 (BF16), by their bits.
  * Rounding is to nearest even; infinities and NaN stay what they are.
  */
-#ifndef MODEL_HALF_H
-#define MODEL_HALF_H
+#ifndef BASE_HALF_H
+#define BASE_HALF_H
 
 #include <stdint.h>
 
