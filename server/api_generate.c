@@ -33,32 +33,6 @@ static int check_ready(const struct app *app, struct err *e)
     return app_ready(app, &why) ? 0 : err_set(e, ERR_UNAVAILABLE, "not ready: %s", why);
 }
 
-static int tokenize(const struct app *app, struct job *job, struct err *e)
-{
-    const struct gen_request *r = &job->request;
-
-    if (!r->prompt)
-        return 0;
-    if (app->engine->calls->tokenize(app->engine, r->prompt, r->prompt_len, job->ids, &job->end, e))
-        return err_prefix(e, "prompt: ");
-    return 0;
-}
-
-/* Keeps what the engine looks at: a full queue of whole photographs would fill the memory, and
- * shrinking them is no work for the device thread. */
-static int fit_image(const struct app *app, struct job *job, struct err *e)
-{
-    struct image *img = &job->request.image, small;
-
-    if (!img->px)
-        return 0;
-    if (app->engine->calls->fit_image(app->engine, img, &small, e))
-        return err_prefix(e, "image: ");
-    image_release(img);
-    *img = small;
-    return 0;
-}
-
 static struct job *make_job(const struct app *app, const struct exchange *x,
                             char param[REQUEST_PARAM_MAX], struct err *e)
 {
@@ -66,15 +40,13 @@ static struct job *make_job(const struct app *app, const struct exchange *x,
     struct job *job;
 
     if (gen_request_parse(x->body.data ? x->body.data : "", x->body.len, &app->limits, &request,
-                          param, e) ||
-        job_new(x->id, &request, &app->engine->info, app->timeout_ns, &job, e))
+                          param, e))
         return NULL;
-    if (tokenize(app, job, e) || fit_image(app, job, e)) {
-        snprintf(param, REQUEST_PARAM_MAX, "%s", job->request.prompt ? "prompt" : "image");
-        job_free(job);
+    if (gen_request_prepare(&request, app->engine, param, e)) {
+        gen_request_release(&request);
         return NULL;
     }
-    return job;
+    return job_new(x->id, &request, &app->engine->info, app->timeout_ns, &job, e) ? NULL : job;
 }
 
 static void client_gone(void *arg)
@@ -110,7 +82,7 @@ void api_generate(struct app *app, struct exchange *x)
         return;
     }
     buf_release(&x->body); /* megabytes of base64, maybe for minutes */
-    if (queue_reserve(app->queue, job->n_pictures, &e)) {
+    if (queue_reserve(app->queue, job->places, &e)) {
         job_free(job);
         refuse(app, x, &e, NULL);
         return;

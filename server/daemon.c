@@ -116,15 +116,13 @@ static int make_warm_up(struct daemon *d, struct job **ret_job, struct err *e)
     struct gen_request r;
     struct engine *g = d->app.engine;
 
-    if (gen_request_parse(REQUEST, strlen(REQUEST), &d->app.limits, &r, param, e) ||
-        job_new("warm-up", &r, &g->info, d->app.timeout_ns, ret_job, e))
+    if (gen_request_parse(REQUEST, strlen(REQUEST), &d->app.limits, &r, param, e))
         return -1;
-    if (g->calls->tokenize(g, (*ret_job)->request.prompt, (*ret_job)->request.prompt_len,
-                           (*ret_job)->ids, &(*ret_job)->end, e)) {
-        job_free(*ret_job);
+    if (gen_request_prepare(&r, g, param, e)) {
+        gen_request_release(&r);
         return -1;
     }
-    return 0;
+    return job_new("warm-up", &r, &g->info, d->app.timeout_ns, ret_job, e);
 }
 
 /* One picture the whole way: proves the model, and takes the first-time costs from the first
@@ -138,7 +136,7 @@ static int warm_up(struct daemon *d, struct err *e)
     service_status(&d->service, "warming up");
     if (make_warm_up(d, &job, e))
         return err_prefix(e, "warm-up: ");
-    if (queue_reserve(d->app.queue, 1, e)) {
+    if (queue_reserve(d->app.queue, job->places, e)) {
         job_free(job);
         return err_prefix(e, "warm-up: ");
     }

@@ -1,26 +1,71 @@
 #include "server/job.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "model/rank.h"
 
+/* What a request asks for, as pictures at their first stage. */
+static const enum picture_stage FIRST_STAGE[] = {
+    [REQUEST_GENERATE] = PICTURE_WAITING,
+    [REQUEST_EMBED] = PICTURE_INPUT,
+    [REQUEST_ENCODE] = PICTURE_PIXELS,
+    [REQUEST_DECODE] = PICTURE_TOKENS,
+};
+
+static int pictures_wanted(const struct gen_request *r)
+{
+    switch (r->kind) {
+    case REQUEST_GENERATE:
+        return r->n_prompts * r->candidates;
+    case REQUEST_DECODE:
+        return r->n;
+    default:
+        return r->n_inputs;
+    }
+}
+
+struct gen_settings job_settings(const struct job *job, const struct picture *p)
+{
+    struct gen_settings s = request_settings(&job->request, 0);
+
+    s.seed = p->seed;
+    return s;
+}
+
+/* What picture i begins with. */
+static void fill_picture(struct job *job, struct picture *p, int i, int n_tokens)
+{
+    struct gen_request *r = &job->request;
+    size_t at = (size_t)i * (size_t)n_tokens;
+
+    p->slot = -1;
+    p->stage = FIRST_STAGE[r->kind];
+    if (r->kind == REQUEST_GENERATE) {
+        p->prompt = i / r->candidates;
+        p->seed = request_seed(r->seed, i % r->candidates);
+    }
+    if (r->kind == REQUEST_DECODE)
+        memcpy(p->tokens, r->tokens + at, (size_t)n_tokens * sizeof *p->tokens);
+}
+
 static int alloc_pictures(struct job *job, const struct engine_info *info)
 {
-    int n = job->request.candidates;
+    int n = pictures_wanted(&job->request);
 
     job->pictures = mem_alloc((size_t)n, sizeof *job->pictures);
     if (!job->pictures)
         return -1;
-    job->n_pictures = n;
+    job->n_pictures = job->places = n;
     for (int i = 0; i < n; i++) {
         struct picture *p = &job->pictures[i];
-        p->slot = -1;
-        p->seed = request_seed(job->request.seed, i);
         p->tokens = mem_alloc((size_t)info->tokens, sizeof *p->tokens);
-        if (!p->tokens)
+        p->embed = mem_alloc((size_t)info->embed_dim, sizeof *p->embed);
+        if (!p->tokens || !p->embed)
             return -1;
+        fill_picture(job, p, i, info->tokens);
     }
     return 0;
 }
@@ -38,10 +83,8 @@ int job_new(const char *id, struct gen_request *request, const struct engine_inf
     snprintf(job->id, sizeof job->id, "%s", id);
     job->arrived_ns = clock_ns();
     job->deadline_ns = job->arrived_ns + timeout_ns;
-    job->ids = mem_alloc((size_t)info->context, sizeof *job->ids);
-    job->embed = mem_alloc((size_t)info->embed_dim, sizeof *job->embed);
-    job->cond = mem_alloc((size_t)info->embed_dim, sizeof *job->cond);
-    if (!job->ids || !job->embed || !job->cond || alloc_pictures(job, info)) {
+    if (prompts_init(&job->prompts, &job->request, info->embed_dim, NULL) ||
+        alloc_pictures(job, info)) {
         job_free(job);
         return err_set(e, ERR_NOMEM, "job: out of memory");
     }
@@ -52,6 +95,7 @@ int job_new(const char *id, struct gen_request *request, const struct engine_inf
 static void picture_release(struct picture *p)
 {
     mem_free(p->tokens);
+    mem_free(p->embed);
     image_release(&p->image);
 }
 
@@ -62,9 +106,7 @@ void job_free(struct job *job)
     for (int i = 0; i < job->n_pictures; i++)
         picture_release(&job->pictures[i]);
     mem_free(job->pictures);
-    mem_free(job->ids);
-    mem_free(job->embed);
-    mem_free(job->cond);
+    prompts_release(&job->prompts);
     gen_request_release(&job->request);
     mem_free(job);
 }
@@ -94,24 +136,38 @@ void job_set_expired(struct job *job, enum err_code why, int64_t now_ns)
                 (double)(now_ns - job->arrived_ns) / 1e9, pictures_ready(job), job->n_pictures);
 }
 
-/* Best first, when more were drawn than are kept; else in the order of their seeds. */
-static void keep_best(struct job *job)
+/* Best first. */
+static void sort_pictures(struct picture *pictures, int n)
 {
-    float scores[REQUEST_CANDIDATES_MAX];
+    float scores[REQUEST_CANDIDATES_MAX] = { 0 };
     int order[REQUEST_CANDIDATES_MAX];
     struct picture sorted[REQUEST_CANDIDATES_MAX];
 
-    if (job->n_pictures == job->request.n)
+    for (int i = 0; i < n; i++)
+        scores[i] = pictures[i].score;
+    rank_order(scores, n, order);
+    for (int i = 0; i < n; i++)
+        sorted[i] = pictures[order[i]];
+    memcpy(pictures, sorted, (size_t)n * sizeof *sorted);
+}
+
+/* Of each prompt the best n, best first, when more were drawn than are kept; else all, in the order
+ * of their seeds. */
+static void keep_best(struct job *job)
+{
+    int n = job->request.n, candidates = job->request.candidates, kept = 0;
+
+    if (job->request.kind != REQUEST_GENERATE || candidates == n)
         return;
-    for (int i = 0; i < job->n_pictures; i++)
-        scores[i] = job->pictures[i].score;
-    rank_order(scores, job->n_pictures, order);
-    for (int i = 0; i < job->n_pictures; i++)
-        sorted[i] = job->pictures[order[i]];
-    for (int i = 0; i < job->n_pictures; i++)
-        job->pictures[i] = sorted[i];
-    while (job->n_pictures > job->request.n)
-        picture_release(&job->pictures[--job->n_pictures]);
+    for (int i = 0; i < job->n_pictures; i += candidates)
+        sort_pictures(job->pictures + i, candidates);
+    for (int i = 0; i < job->n_pictures; i++) {
+        if (i % candidates < n)
+            job->pictures[kept++] = job->pictures[i];
+        else
+            picture_release(&job->pictures[i]);
+    }
+    job->n_pictures = kept;
 }
 
 void job_finish(struct job *job)

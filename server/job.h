@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/image.h"
 #include "server/engine.h"
+#include "server/prompts.h"
 #include "server/request.h"
 
 #define JOB_ID_MAX 64
@@ -24,19 +25,25 @@
 enum job_state { JOB_PARSED, JOB_QUEUED, JOB_RUNNING, JOB_DONE };
 enum job_cancel { JOB_WANTED, JOB_CLIENT_GONE };
 
+/* A picture to be drawn goes through WAITING, DRAWING, TOKENS, READY. Requests of other kinds begin
+ * at the stage that they are about, and need no rows. */
 enum picture_stage {
     PICTURE_WAITING, /* for rows */
     PICTURE_DRAWING, /* has a slot of the engine */
     PICTURE_TOKENS,  /* tokens complete, slot given back */
-    PICTURE_READY,   /* pixels and score are there */
+    PICTURE_PIXELS,  /* pixels given, tokens wanted */
+    PICTURE_INPUT,   /* input given, its embedding wanted */
+    PICTURE_READY,   /* all that is wanted is there */
 };
 
 struct picture {
     enum picture_stage stage;
     int slot; /* while drawing */
     int64_t started_ns;
+    int prompt; /* number of the one that it is of */
     uint64_t seed;
     int32_t *tokens; /* owned [info.tokens] */
+    float *embed;    /* owned [embed_dim]: of the picture, or of the input */
     struct image image;
     float score; /* cosine of prompt and picture */
 };
@@ -49,20 +56,18 @@ struct job_times {
 struct job {
     char id[JOB_ID_MAX];
     struct gen_request request; /* owned */
-    int32_t *ids;               /* owned [info.context]; of a text prompt */
-    int end;                    /* index of the end id */
     int64_t arrived_ns, deadline_ns;
     _Atomic int cancel; /* enum job_cancel */
 
     enum job_state state;
-    struct job *next; /* in the owner's list */
-    float *embed;     /* owned [embed_dim] of the prompt; valid once `encoded` */
-    float *cond;      /* owned [embed_dim]: the condition made of it */
-    bool encoded;
+    struct job *next;        /* in the owner's list */
+    struct prompts prompts;  /* owned; of REQUEST_GENERATE */
+    int places;              /* of the queue that the job holds once it is in there */
+    int64_t begun_ns;        /* the device first did something for it; 0: not yet */
     int64_t started_ns;      /* first picture got its slot; 0: none yet */
     int64_t admitted, drawn; /* the scheduler's count when it last served this job; 0: never */
     struct picture *pictures;
-    int n_pictures; /* request.candidates; after job_finish at most request.n */
+    int n_pictures; /* those of a prompt side by side; after job_finish at most request.n of each */
     struct job_times times;
     struct err err; /* ERR_NONE: the pictures are there */
 
@@ -70,10 +75,14 @@ struct job {
     void *on_done_arg;
 };
 
-/* request: given away, also on failure. The ids are left for the tokenizer to fill. */
+/* request: prepared (gen_request_prepare); given away, also on failure. It wants `places` places of
+ * the queue: one a picture. */
 int job_new(const char *id, struct gen_request *request, const struct engine_info *info,
             int64_t timeout_ns, struct job **ret_job, struct err *e);
 void job_free(struct job *job);
+
+/* How a picture of the job is drawn. */
+struct gen_settings job_settings(const struct job *job, const struct picture *p);
 
 /* Why the job should not go on: CANCELLED, TIMEOUT, or ERR_NONE. */
 enum err_code job_expired(const struct job *job, int64_t now_ns);

@@ -24,9 +24,9 @@ struct field {
 #define AT(member) offsetof(struct gen_request, member)
 
 static const struct field FIELDS[] = {
-    { "prompt", FIELD_TEXT, 1, REQUEST_PROMPT_MAX, AT(prompt), "",
+    { "prompt", FIELD_TEXT, 1, REQUEST_PROMPT_MAX, AT(inputs), "",
       "what to draw, in words (UTF-8; limits in bytes)" },
-    { "image", FIELD_IMAGE, 0, 0, AT(image), "",
+    { "image", FIELD_IMAGE, 0, 0, AT(inputs), "",
       "a PNG or JPEG to draw something alike: base64, or a `data:` URL; instead of `prompt`" },
     { "n", FIELD_INT, 1, REQUEST_N_MAX, AT(n), "1", "pictures in the answer" },
     { "candidates", FIELD_INT, 1, REQUEST_CANDIDATES_MAX, AT(candidates), "`n`",
@@ -110,19 +110,38 @@ static int unknown(const char *name, struct err *e)
 
 /* ---- one setter a type ---- */
 
+/* One more input, all zero, at the end of the list; NULL without memory. */
+static struct input *add_input(struct gen_request *r, struct err *e)
+{
+    struct input *grown = mem_resize(r->inputs, (size_t)r->n_inputs + 1, sizeof *grown);
+
+    if (!grown) {
+        err_set(e, ERR_NOMEM, "out of memory");
+        return NULL;
+    }
+    r->inputs = grown;
+    grown += r->n_inputs++;
+    *grown = (struct input){ .weight = 1 };
+    return grown;
+}
+
 static int set_text(const struct field *f, const json_t *v, struct parse *p, struct err *e)
 {
     size_t n = json_string_length(v);
+    struct input *in;
 
     if (!json_is_string(v))
         return mistyped(f, v, e);
     if (n < (size_t)f->min || n > (size_t)f->max)
         return err_set(e, ERR_INVALID, "%s: %zu bytes is outside %.0f..%.0f", f->name, n, f->min,
                        f->max);
-    p->r->prompt = mem_strndup(json_string_value(v), n);
-    if (!p->r->prompt)
+    in = add_input(p->r, e);
+    if (!in)
+        return err_prefix(e, "%s: ", f->name);
+    in->text = mem_strndup(json_string_value(v), n);
+    if (!in->text)
         return err_set(e, ERR_NOMEM, "%s: out of memory", f->name);
-    p->r->prompt_len = n;
+    in->text_len = n;
     return 0;
 }
 
@@ -158,14 +177,19 @@ static int set_image(const struct field *f, const json_t *v, struct parse *p, st
 {
     const char *text = json_string_value(v);
     size_t n = json_string_length(v);
+    struct input *in;
     struct buf bytes;
     int failed;
 
     if (!json_is_string(v))
         return mistyped(f, v, e);
+    in = add_input(p->r, e);
+    if (!in)
+        return err_prefix(e, "%s: ", f->name);
+    in->kind = INPUT_IMAGE;
     buf_init(&bytes, n + 1); /* base64 only shrinks */
     failed = skip_data_url(&text, &n, e) || base64_decode(text, n, &bytes, e) ||
-             decode_picture(&bytes, p->limits->image_pixels, &p->r->image, e);
+             decode_picture(&bytes, p->limits->image_pixels, &in->image, e);
     buf_release(&bytes);
     return failed ? err_prefix(e, "%s: ", f->name) : 0;
 }
@@ -308,11 +332,11 @@ static int set_fields(json_t *root, struct parse *p, char *ret_param, struct err
 
 static int check_together(struct gen_request *r, char *ret_param, struct err *e)
 {
-    if (!r->prompt && !r->image.px) {
+    if (r->n_inputs == 0) {
         snprintf(ret_param, REQUEST_PARAM_MAX, "prompt");
         return err_set(e, ERR_INVALID, "prompt: missing; give a prompt or an image");
     }
-    if (r->prompt && r->image.px) {
+    if (r->n_inputs == 2) {
         snprintf(ret_param, REQUEST_PARAM_MAX, "image");
         return err_set(e, ERR_INVALID, "image: give a prompt or an image, not both");
     }
@@ -331,6 +355,7 @@ int gen_request_parse(const char *text, size_t n, const struct request_limits *l
                       struct err *e)
 {
     struct gen_request r = {
+        .n_prompts = 1,
         .n = 1,
         .temperature = limits->sampling.temperature,
         .top_k = limits->sampling.top_k,
@@ -359,9 +384,26 @@ int gen_request_parse(const char *text, size_t n, const struct request_limits *l
 
 void gen_request_release(struct gen_request *r)
 {
-    mem_free(r->prompt);
-    image_release(&r->image);
-    r->prompt = NULL;
+    for (int i = 0; i < r->n_inputs; i++)
+        input_release(&r->inputs[i]);
+    mem_free(r->inputs);
+    mem_free(r->tokens);
+    r->inputs = NULL;
+    r->tokens = NULL;
+    r->n_inputs = 0;
+}
+
+int gen_request_prepare(struct gen_request *r, const struct engine *g,
+                        char ret_param[REQUEST_PARAM_MAX], struct err *e)
+{
+    for (int i = 0; i < r->n_inputs; i++) {
+        const char *param = r->inputs[i].kind == INPUT_TEXT ? "prompt" : "image";
+        snprintf(ret_param, REQUEST_PARAM_MAX, "%s", param);
+        if (input_prepare(&r->inputs[i], g, e))
+            return err_prefix(e, "%s: ", param);
+    }
+    ret_param[0] = 0;
+    return 0;
 }
 
 uint64_t request_seed(uint64_t seed, int i)

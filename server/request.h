@@ -14,19 +14,29 @@
 #include "base/image.h"
 #include "model/bundle.h"
 #include "model/generate.h"
+#include "server/input.h"
 
 #define REQUEST_N_MAX 16
 #define REQUEST_CANDIDATES_MAX 64
 #define REQUEST_PROMPT_MAX 32000
+#define REQUEST_INPUTS_MAX 32             /* of all prompts together */
 #define REQUEST_DEPTH_MAX 8               /* of nested JSON */
 #define REQUEST_PARAM_MAX 64              /* bytes of a field's name in an answer */
 #define REQUEST_SEED_MAX 9007199254740991 /* 2^53 - 1: every JSON reader keeps it exactly */
 
+enum request_kind {
+    REQUEST_GENERATE, /* pictures for prompts */
+    REQUEST_EMBED,    /* embeddings of inputs */
+    REQUEST_ENCODE,   /* tokens of pictures: inputs, all of them images */
+    REQUEST_DECODE,   /* pictures of tokens */
+};
+
 struct gen_request {
-    char *prompt; /* owned; NULL with an image prompt */
-    size_t prompt_len;
-    struct image image; /* owned; px NULL with a text prompt */
-    int n, candidates;  /* pictures in the answer; pictures drawn, of which the best n are kept */
+    enum request_kind kind;
+    struct input *inputs; /* owned */
+    int n_inputs, n_prompts;
+    int32_t *tokens;   /* owned [n, tokens a picture]; REQUEST_DECODE */
+    int n, candidates; /* of each prompt: pictures in the answer; pictures drawn, the best n kept */
     uint64_t seed;
     float temperature, top_p, guidance;
     int top_k;
@@ -47,10 +57,14 @@ int gen_request_parse(const char *text, size_t n, const struct request_limits *l
                       struct err *e);
 void gen_request_release(struct gen_request *r);
 
-/* Seed of picture i of a request: (seed + i) mod 2^53. A request for that seed alone draws the same
+/* input_prepare for every input. ret_param as in gen_request_parse. Any thread. */
+int gen_request_prepare(struct gen_request *r, const struct engine *g,
+                        char ret_param[REQUEST_PARAM_MAX], struct err *e);
+
+/* Seed of picture i of a prompt: (seed + i) mod 2^53. A request for that seed alone draws the same
  * picture again. */
 uint64_t request_seed(uint64_t seed, int i);
-/* How picture i of the request is drawn. */
+/* How picture i of a prompt is drawn. */
 struct gen_settings request_settings(const struct gen_request *r, int i);
 
 /* The table of fields as markdown. */

@@ -15,7 +15,6 @@ struct sched {
     struct engine *engine;
     struct queue *queue;
     struct stats *stats;
-    float *embed; /* [embed_dim] of a drawn picture */
 
     struct job *running; /* oldest first */
     int n_running;
@@ -35,12 +34,8 @@ int sched_new(struct engine *engine, struct queue *queue, struct stats *stats,
     struct sched *s = mem_alloc(1, sizeof *s);
     struct gen_settings usual = { .guidance = engine->info.sampling.guidance };
 
-    if (s)
-        s->embed = mem_alloc((size_t)engine->info.embed_dim, sizeof *s->embed);
-    if (!s || !s->embed) {
-        mem_free(s);
+    if (!s)
         return err_set(e, ERR_NOMEM, "scheduler: out of memory");
-    }
     s->engine = engine;
     s->queue = queue;
     s->stats = stats;
@@ -76,7 +71,8 @@ static void give_back(struct sched *s, struct job *job)
     for (int i = 0; i < job->n_pictures; i++)
         if (job->pictures[i].stage == PICTURE_DRAWING)
             s->engine->calls->drop(s->engine, job->pictures[i].slot);
-    queue_release(s->queue, count(job, PICTURE_WAITING));
+    queue_release(s->queue, job->places);
+    job->places = 0;
 }
 
 /* What is worth a line in the log; the others are in the access line. */
@@ -203,37 +199,45 @@ static void start_jobs(struct sched *s)
     }
 }
 
-static int encode(struct sched *s, struct job *job)
+static void note_begin(struct job *job)
 {
-    const struct engine_calls *calls = s->engine->calls;
-    enum gen_source source = job->request.prompt ? GEN_TEXT : GEN_IMAGE;
+    if (!job->begun_ns) {
+        job->begun_ns = clock_ns();
+        job->times.queue = job->begun_ns - job->arrived_ns;
+    }
+}
+
+static void give_back_place(struct sched *s, struct job *job)
+{
+    job->places--;
+    queue_release(s->queue, 1);
+}
+
+static int look(struct sched *s, struct job *job)
+{
     int64_t begin = clock_ns();
     int failed;
 
-    job->times.queue = begin - job->arrived_ns;
-    failed = (job->request.prompt
-                  ? calls->embed_text(s->engine, job->ids, job->end, job->embed, &job->err)
-                  : calls->embed_image(s->engine, &job->request.image, job->embed, &job->err)) ||
-             calls->condition(s->engine, job->embed, source, job->cond, &job->err);
-    job->times.encode = clock_ns() - begin;
-    job->encoded = true;
+    note_begin(job);
+    failed = prompts_look(&job->prompts, &job->request, s->engine, &job->err);
+    job->times.encode += clock_ns() - begin;
     return failed;
 }
 
 static int admit(struct sched *s, struct job *job, struct picture *p)
 {
-    struct gen_settings settings = request_settings(&job->request, (int)(p - job->pictures));
+    struct gen_settings settings = job_settings(job, p);
+    const float *cond = job->prompts.means + p->prompt * s->engine->info.embed_dim;
 
-    if (!job->encoded && encode(s, job))
-        return -1;
-    if (s->engine->calls->admit(s->engine, job->cond, NULL, &settings, &p->slot, &job->err))
+    if (s->engine->calls->admit(s->engine, cond, job->prompts.negative, &settings, &p->slot,
+                                &job->err))
         return -1;
     p->stage = PICTURE_DRAWING;
     p->started_ns = clock_ns();
     job->admitted = ++s->served;
     if (!job->started_ns)
         job->started_ns = p->started_ns;
-    queue_release(s->queue, 1);
+    give_back_place(s, job);
     return 0;
 }
 
@@ -264,14 +268,20 @@ static bool fits(const struct sched *s, const struct job *job)
     return calls->rows_free(s->engine) >= calls->rows_needed(s->engine, &settings);
 }
 
-/* Stops at the first job that does not fit, or pairs of rows would starve behind single ones. */
+/* Stops at the first job that does not fit, or pairs of rows would starve behind single ones; and at
+ * one with inputs left: one a turn, or a long list would keep everybody from the next step. */
 static void admit_pictures(struct sched *s)
 {
     struct job *job;
 
-    while ((job = neediest(s)) && fits(s, job))
-        if (admit(s, job, first(job, PICTURE_WAITING)))
+    while ((job = neediest(s)) && fits(s, job)) {
+        bool ready = prompts_ready(&job->prompts, &job->request);
+        int failed = ready ? admit(s, job, first(job, PICTURE_WAITING)) : look(s, job);
+        if (failed)
             note_fault(s, &job->err);
+        else if (!prompts_ready(&job->prompts, &job->request))
+            break;
+    }
     end_failed(s);
 }
 
@@ -327,22 +337,73 @@ static void collect_tokens(struct sched *s)
     for (struct job *job = s->running; job; job = job->next) {
         for (int i = 0; i < job->n_pictures; i++)
             take_tokens(s, &job->pictures[i]);
-        if (!job->times.decode && !first(job, PICTURE_WAITING) && !first(job, PICTURE_DRAWING))
+        if (job->started_ns && !job->times.decode && !first(job, PICTURE_WAITING) &&
+            !first(job, PICTURE_DRAWING))
             job->times.decode = clock_ns() - job->started_ns;
     }
 }
 
-static int draw_and_score(struct sched *s, struct job *job, struct picture *p)
+static int score(struct sched *s, const struct job *job, struct picture *p, struct err *e)
 {
-    const struct engine_calls *calls = s->engine->calls;
-    int64_t begin = clock_ns();
+    int dim = s->engine->info.embed_dim;
 
-    if (calls->decode(s->engine, p->tokens, &p->image, &job->err) ||
-        calls->embed_image(s->engine, &p->image, s->embed, &job->err))
+    if (s->engine->calls->embed_image(s->engine, &p->image, p->embed, e))
         return -1;
-    p->score = rank_cosine(job->embed, s->embed, s->engine->info.embed_dim);
+    p->score = rank_cosine(job->prompts.targets + p->prompt * dim, p->embed, dim);
+    return 0;
+}
+
+static int embed_input(struct sched *s, struct job *job, struct picture *p)
+{
+    int dim = s->engine->info.embed_dim, i = (int)(p - job->pictures);
+
+    if (look(s, job))
+        return -1;
+    memcpy(p->embed, job->prompts.embeds + i * dim, (size_t)dim * sizeof *p->embed);
+    return 0;
+}
+
+static int pixels_to_tokens(struct sched *s, struct job *job, struct picture *p)
+{
+    const struct image *img = &job->request.inputs[p - job->pictures].image;
+
+    return s->engine->calls->encode(s->engine, img, p->tokens, &job->err);
+}
+
+static int tokens_to_pixels(struct sched *s, struct job *job, struct picture *p)
+{
+    if (s->engine->calls->decode(s->engine, p->tokens, &p->image, &job->err))
+        return -1;
+    return job->request.kind == REQUEST_GENERATE ? score(s, job, p, &job->err) : 0;
+}
+
+/* What a picture needs besides rows, by stage; all in one go. */
+static int (*const WORK[])(struct sched *s, struct job *job, struct picture *p) = {
+    [PICTURE_TOKENS] = tokens_to_pixels,
+    [PICTURE_PIXELS] = pixels_to_tokens,
+    [PICTURE_INPUT] = embed_input,
+    [PICTURE_READY] = NULL,
+};
+
+static struct picture *next_picture(const struct job *job)
+{
+    for (int i = 0; i < job->n_pictures; i++)
+        if (WORK[job->pictures[i].stage])
+            return &job->pictures[i];
+    return NULL;
+}
+
+static int work(struct sched *s, struct job *job, struct picture *p)
+{
+    int64_t begin = clock_ns(), before = job->times.encode;
+
+    note_begin(job);
+    if (WORK[p->stage](s, job, p))
+        return -1;
+    if (p->stage != PICTURE_TOKENS || job->request.kind == REQUEST_DECODE)
+        give_back_place(s, job);
     p->stage = PICTURE_READY;
-    job->times.pixels += clock_ns() - begin;
+    job->times.pixels += clock_ns() - begin - (job->times.encode - before);
     return 0;
 }
 
@@ -355,32 +416,33 @@ static void note_picture(struct sched *s, const struct picture *p)
     stats_add(s->stats, STATS_PICTURES, 1);
 }
 
-/* The job with complete tokens whose last picture was drawn longest ago. */
-static struct job *next_to_draw(const struct sched *s)
+/* The job with something to do besides steps that was served longest ago. */
+static struct job *next_to_work(const struct sched *s)
 {
     struct job *best = NULL;
 
     for (struct job *job = s->running; job; job = job->next)
-        if (first(job, PICTURE_TOKENS) && (!best || job->drawn < best->drawn))
+        if (next_picture(job) && (!best || job->drawn < best->drawn))
             best = job;
     return best;
 }
 
-static void draw_one_picture(struct sched *s)
+static void work_on_one_picture(struct sched *s)
 {
-    struct job *job = next_to_draw(s);
+    struct job *job = next_to_work(s);
     struct picture *p;
 
     if (!job)
         return;
-    p = first(job, PICTURE_TOKENS);
+    p = next_picture(job);
     job->drawn = ++s->served;
-    if (draw_and_score(s, job, p)) {
+    if (work(s, job, p)) {
         note_fault(s, &job->err);
         end_failed(s);
         return;
     }
-    note_picture(s, p);
+    if (p->started_ns)
+        note_picture(s, p);
 }
 
 static void end_complete(struct sched *s)
@@ -402,7 +464,7 @@ bool sched_turn(struct sched *s)
     admit_pictures(s);
     step(s);
     collect_tokens(s);
-    draw_one_picture(s);
+    work_on_one_picture(s);
     end_complete(s);
     publish(s);
     return s->n_running > 0;
@@ -440,7 +502,6 @@ void sched_free(struct sched *s)
     if (!s)
         return;
     fail_all(s, ERR_UNAVAILABLE, "the daemon is shutting down");
-    mem_free(s->embed);
     mem_free(s);
 }
 

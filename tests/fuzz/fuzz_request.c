@@ -13,12 +13,19 @@ static const struct request_limits LIMITS = {
     .sampling = { .temperature = 1, .top_p = 1, .guidance = 1 },
 };
 
+static void check_input(const struct input *in)
+{
+    FUZZ_CHECK(!in->text != !in->image.px);
+    FUZZ_CHECK(!in->text || (in->text_len >= 1 && in->text_len <= REQUEST_PROMPT_MAX));
+    FUZZ_CHECK(!in->text || strlen(in->text) == in->text_len);
+    FUZZ_CHECK(!in->image.px || (size_t)in->image.w * (size_t)in->image.h <= 4096);
+}
+
 static void check_request(const struct gen_request *r)
 {
-    FUZZ_CHECK(!r->prompt != !r->image.px);
-    FUZZ_CHECK(!r->prompt || (r->prompt_len >= 1 && r->prompt_len <= REQUEST_PROMPT_MAX));
-    FUZZ_CHECK(!r->prompt || strlen(r->prompt) == r->prompt_len);
-    FUZZ_CHECK(!r->image.px || (size_t)r->image.w * (size_t)r->image.h <= 4096);
+    for (int i = 0; i < r->n_inputs; i++)
+        check_input(&r->inputs[i]);
+    FUZZ_CHECK(r->n_inputs == 1);
     FUZZ_CHECK(r->n >= 1 && r->n <= REQUEST_N_MAX);
     FUZZ_CHECK(r->candidates >= r->n && r->candidates <= REQUEST_CANDIDATES_MAX);
     FUZZ_CHECK(r->seed <= REQUEST_SEED_MAX);

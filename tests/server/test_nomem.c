@@ -18,14 +18,19 @@ static const struct request_limits LIMITS = {
     .sampling = { .temperature = 1, .top_p = 1, .guidance = 1 },
 };
 
-static int parse_and_make_job(const char *json, const struct engine_info *info, struct err *e)
+static int parse_and_make_job(const char *json, const struct engine *g, struct err *e)
 {
     char param[REQUEST_PARAM_MAX];
     struct gen_request r;
     struct job *job;
 
-    if (gen_request_parse(json, strlen(json), &LIMITS, &r, param, e) ||
-        job_new("id", &r, info, 1000, &job, e))
+    if (gen_request_parse(json, strlen(json), &LIMITS, &r, param, e))
+        return -1;
+    if (gen_request_prepare(&r, g, param, e)) {
+        gen_request_release(&r);
+        return -1;
+    }
+    if (job_new("id", &r, &g->info, 1000, &job, e))
         return -1;
     job_free(job);
     return 0;
@@ -40,7 +45,7 @@ static void fail_each(const char *json)
     while (failed) {
         struct err e = { 0 };
         mem_fail_after(++n);
-        failed = parse_and_make_job(json, &fake->engine.info, &e);
+        failed = parse_and_make_job(json, &fake->engine, &e);
         mem_fail_after(0);
         assert_true(!failed || e.code == ERR_NOMEM);
         assert_true(n < 1000);
@@ -81,8 +86,9 @@ static void note_done(void *arg)
 
 static struct job *submit(struct queue *q, const struct engine_info *info, int *done)
 {
-    struct gen_request r = { .prompt = mem_strdup("a"),
-                             .prompt_len = 1,
+    struct gen_request r = { .inputs = mem_alloc(1, sizeof *r.inputs),
+                             .n_inputs = 1,
+                             .n_prompts = 1,
                              .n = 2,
                              .candidates = 3,
                              .temperature = 1,
@@ -90,6 +96,7 @@ static struct job *submit(struct queue *q, const struct engine_info *info, int *
                              .guidance = 1 };
     struct job *job;
 
+    r.inputs[0] = (struct input){ .weight = 1, .ids = mem_alloc(FAKE_CONTEXT, sizeof(int32_t)) };
     assert_int_equal(job_new("id", &r, info, INT64_C(60000000000), &job, NULL), 0);
     job->on_done = note_done;
     job->on_done_arg = done;

@@ -11,7 +11,7 @@
 static struct job *make_job(int pictures, int64_t timeout_ns)
 {
     static const struct engine_info INFO = { .embed_dim = 1, .context = 1, .tokens = 1 };
-    struct gen_request r = { .n = 1, .candidates = pictures };
+    struct gen_request r = { .n_prompts = 1, .n = 1, .candidates = pictures };
     struct job *job;
 
     assert_int_equal(job_new("j", &r, &INFO, timeout_ns, &job, NULL), 0);

@@ -121,9 +121,11 @@ static void test_defaults_come_from_the_model(void **state)
 
     (void)state;
     parse("{\"prompt\":\"a cat\",\"n\":null,\"top_k\":null}", &r);
-    assert_string_equal(r.prompt, "a cat");
-    assert_int_equal(r.prompt_len, 5);
-    assert_null(r.image.px);
+    assert_int_equal(r.n_inputs, 1);
+    assert_int_equal(r.n_prompts, 1);
+    assert_int_equal(r.inputs[0].kind, INPUT_TEXT);
+    assert_string_equal(r.inputs[0].text, "a cat");
+    assert_int_equal(r.inputs[0].text_len, 5);
     assert_int_equal(r.n, 1);
     assert_int_equal(r.candidates, 1);
     assert_true(r.seed <= REQUEST_SEED_MAX);
@@ -142,7 +144,7 @@ static void test_every_field_is_taken(void **state)
           "\"temperature\":0,\"top_k\":65536,\"top_p\":0.5,\"guidance_scale\":20,"
           "\"return\":[\"tokens\",\"tokens\"]}",
           &r);
-    assert_string_equal(r.prompt, "\xc3\xa9[[[[[[[[[[\""); /* brackets in strings are no depth */
+    assert_string_equal(r.inputs[0].text, "\xc3\xa9[[[[[[[[[[\""); /* brackets in strings are no depth */
     assert_int_equal(r.n, 16);
     assert_int_equal(r.candidates, 64);
     assert_int_equal(r.seed, REQUEST_SEED_MAX);
@@ -206,9 +208,10 @@ static void test_images(void **state)
 
         image_body(10, 5, CASES[i].jpeg, CASES[i].prefix, &body);
         parse(body.data, &r);
-        assert_null(r.prompt);
-        assert_int_equal(r.image.w, 10);
-        assert_int_equal(r.image.h, 5);
+        assert_int_equal(r.n_inputs, 1);
+        assert_int_equal(r.inputs[0].kind, INPUT_IMAGE);
+        assert_int_equal(r.inputs[0].image.w, 10);
+        assert_int_equal(r.inputs[0].image.h, 5);
         gen_request_release(&r);
         buf_release(&body);
     }

@@ -56,26 +56,48 @@ static void count_done(void *arg)
     ++*(int *)arg;
 }
 
-static struct job *submit(struct bench *b, uint64_t seed, int n, int candidates, float guidance)
+/* A request with inputs: texts of one letter each, all of one prompt. */
+static struct gen_request letters(const char *text)
 {
-    struct gen_request r = { .prompt = mem_strdup("abc"),
-                             .prompt_len = 3,
-                             .n = n,
-                             .candidates = candidates,
-                             .seed = seed,
+    struct gen_request r = { .n_inputs = (int)strlen(text),
+                             .n_prompts = 1,
+                             .n = 1,
+                             .candidates = 1,
                              .temperature = 1,
                              .top_p = 1,
-                             .guidance = guidance };
+                             .guidance = 1 };
+
+    r.inputs = mem_alloc(strlen(text), sizeof *r.inputs);
+    for (int i = 0; i < r.n_inputs; i++) {
+        r.inputs[i].weight = 1;
+        r.inputs[i].ids = mem_alloc(FAKE_CONTEXT, sizeof *r.inputs[i].ids);
+        r.inputs[i].ids[0] = text[i];
+        r.inputs[i].end = 1;
+    }
+    return r;
+}
+
+static struct job *submit_request(struct bench *b, struct gen_request *r)
+{
     struct job *job;
 
-    assert_int_equal(job_new("job", &r, &b->fake->engine.info, 10 * SECOND, &job, NULL), 0);
+    assert_int_equal(job_new("job", r, &b->fake->engine.info, 10 * SECOND, &job, NULL), 0);
     job->on_done = count_done;
     job->on_done_arg = &b->done;
-    job->ids[0] = 'a';
-    job->end = 1;
-    assert_int_equal(queue_reserve(b->queue, candidates, NULL), 0);
+    assert_int_equal(queue_reserve(b->queue, job->places, NULL), 0);
     queue_push(b->queue, job);
     return job;
+}
+
+static struct job *submit(struct bench *b, uint64_t seed, int n, int candidates, float guidance)
+{
+    struct gen_request r = letters("a");
+
+    r.n = n;
+    r.candidates = candidates;
+    r.seed = seed;
+    r.guidance = guidance;
+    return submit_request(b, &r);
 }
 
 static int turns_until(struct bench *b, int done)
@@ -312,7 +334,7 @@ static void test_deadline_while_queued(void **state)
     sched_turn(b.sched);
     assert_int_equal(b.done, 1);
     assert_int_equal(late->err.code, ERR_TIMEOUT);
-    assert_false(late->encoded);
+    assert_int_equal(late->prompts.looked, 0);
     turns_until(&b, 3);
     job_free(busy[0]);
     job_free(busy[1]);
@@ -480,6 +502,181 @@ static void test_abort_fails_everything(void **state)
     bench_close(&b);
 }
 
+/* ---- prompts of several inputs, several prompts, other kinds of requests ---- */
+
+/* The second of two prompts is drawn as if it were alone, and so ranked. */
+static void test_prompts_side_by_side(void **state)
+{
+    struct bench b;
+    struct gen_request r = letters("ab"), alone = letters("b");
+    struct job *both, *one;
+
+    (void)state;
+    bench_open(&b, 4);
+    r.inputs[1].prompt = 1;
+    r.n_prompts = 2;
+    r.n = alone.n = 2;
+    r.candidates = alone.candidates = 5;
+    both = submit_request(&b, &r);
+    assert_int_equal(both->places, 10);
+    one = submit_request(&b, &alone);
+    turns_until(&b, 2);
+    assert_int_equal(both->n_pictures, 4);
+    for (int i = 0; i < 2; i++) {
+        assert_true(same_picture(&both->pictures[2 + i], &one->pictures[i]));
+        assert_int_equal(both->pictures[2 + i].prompt, 1);
+        assert_int_equal(both->pictures[i].prompt, 0);
+    }
+    assert_false(same_picture(&both->pictures[0], &one->pictures[0]));
+    job_free(both);
+    job_free(one);
+    bench_close(&b);
+}
+
+static struct job *mixed(struct bench *b, const char *text, float second, int prompt)
+{
+    struct gen_request r = letters(text);
+
+    r.seed = 3;
+    if (r.n_inputs > 1) {
+        r.inputs[1].weight = second;
+        r.inputs[1].prompt = prompt;
+    }
+    return submit_request(b, &r);
+}
+
+static void test_weights_and_negatives_count(void **state)
+{
+    struct bench b;
+    struct job *jobs[6];
+
+    (void)state;
+    bench_open(&b, 8);
+    jobs[0] = mixed(&b, "a", 1, 0);
+    jobs[1] = mixed(&b, "aM", 0, 0);
+    jobs[2] = mixed(&b, "aM", 1, 0);
+    jobs[3] = mixed(&b, "aM", 2, 0);
+    jobs[4] = mixed(&b, "aM", 1, INPUT_NEGATIVE);
+    jobs[5] = mixed(&b, "aZ", 1, INPUT_NEGATIVE);
+    turns_until(&b, 6);
+    assert_true(same_picture(&jobs[0]->pictures[0], &jobs[1]->pictures[0]));
+    for (int i = 1; i < 6; i++)
+        for (int k = i + 1; k < 6; k++)
+            assert_false(same_picture(&jobs[i]->pictures[0], &jobs[k]->pictures[0]));
+    for (int i = 0; i < 6; i++)
+        job_free(jobs[i]);
+    bench_close(&b);
+}
+
+static void test_parts_that_cancel(void **state)
+{
+    struct bench b;
+    struct job *job;
+
+    (void)state;
+    bench_open(&b, 4);
+    job = mixed(&b, "aa", -1, 0);
+    turns_until(&b, 1);
+    assert_err(&job->err, ERR_INVALID, "mix: the parts cancel each other");
+    job_free(job);
+    bench_close(&b);
+}
+
+/* A list of inputs takes a turn each, and others are drawn meanwhile. */
+static void test_inputs_yield_to_steps(void **state)
+{
+    struct bench b;
+    struct gen_request r = letters("abcdefgh");
+    struct job *embeddings, *picture;
+
+    (void)state;
+    bench_open(&b, 4);
+    r.kind = REQUEST_EMBED;
+    embeddings = submit_request(&b, &r);
+    picture = submit(&b, 1, 1, 1, 1);
+    turns_until(&b, 1);
+    assert_int_equal(picture->state, JOB_DONE);
+    assert_true(embeddings->prompts.looked < 8);
+    turns_until(&b, 2);
+    assert_int_equal(embeddings->n_pictures, 8);
+    assert_int_equal(embeddings->err.code, ERR_NONE);
+    for (int i = 1; i < 8; i++)
+        assert_memory_not_equal(embeddings->pictures[i].embed, embeddings->pictures[0].embed,
+                                FAKE_EMBED * sizeof(float));
+    assert_int_equal(stats_get(b.stats, STATS_PICTURES), 1);
+    job_free(embeddings);
+    job_free(picture);
+    bench_close(&b);
+}
+
+static struct gen_request pictures(int n)
+{
+    struct gen_request r = { .kind = REQUEST_ENCODE, .n_inputs = n };
+
+    r.inputs = mem_alloc((size_t)n, sizeof *r.inputs);
+    for (int i = 0; i < n; i++) {
+        r.inputs[i].kind = INPUT_IMAGE;
+        assert_int_equal(image_new(FAKE_SIDE, FAKE_SIDE, 3, &r.inputs[i].image, NULL), 0);
+        r.inputs[i].image.px[2] = (uint8_t)(10 + i);
+    }
+    return r;
+}
+
+static void test_encode_and_decode(void **state)
+{
+    struct bench b;
+    struct gen_request r = pictures(3), back = { .kind = REQUEST_DECODE, .n = 2 };
+    struct job *encode, *decode;
+
+    (void)state;
+    bench_open(&b, 4);
+    back.tokens = mem_alloc(2 * TOKENS, sizeof *back.tokens);
+    for (int i = 0; i < 2 * TOKENS; i++)
+        back.tokens[i] = 100 + i;
+    encode = submit_request(&b, &r);
+    decode = submit_request(&b, &back);
+    assert_int_equal(encode->places, 3);
+    assert_int_equal(decode->places, 2);
+    turns_until(&b, 2);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(encode->pictures[i].tokens[2], 10 + i);
+    assert_int_equal(decode->n_pictures, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(decode->pictures[i].tokens[0], 100 + i * TOKENS);
+        assert_int_equal(decode->pictures[i].image.w, FAKE_SIDE);
+    }
+    assert_int_equal(atomic_load(&b.fake->max_live), 0);
+    job_free(encode);
+    job_free(decode);
+    bench_close(&b);
+}
+
+/* A client that leaves, or a failure, gives all places back. */
+static void test_places_are_given_back(void **state)
+{
+    struct bench b;
+    struct gen_request r = letters("abc"), s = letters("abc");
+    struct job *gone, *failed;
+
+    (void)state;
+    bench_open(&b, 4);
+    r.kind = s.kind = REQUEST_EMBED;
+    gone = submit_request(&b, &r);
+    sched_turn(b.sched);
+    atomic_store(&gone->cancel, JOB_CLIENT_GONE);
+    sched_turn(b.sched);
+    assert_int_equal(gone->err.code, ERR_CANCELLED);
+    assert_int_equal(queue_pictures(b.queue), 0);
+    failed = submit_request(&b, &s);
+    atomic_store(&b.fake->fail_code, ERR_INTERNAL);
+    atomic_store(&b.fake->fail, FAKE_EMBED_CALL);
+    turns_until(&b, 2);
+    assert_err(&failed->err, ERR_INTERNAL, "the fake engine was told to fail");
+    job_free(gone);
+    job_free(failed);
+    bench_close(&b);
+}
+
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_one_picture),
     cmocka_unit_test(test_new_jobs_join_between_steps),
@@ -498,6 +695,12 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_retry_after_is_measured),
     cmocka_unit_test(test_thread_drains),
     cmocka_unit_test(test_abort_fails_everything),
+    cmocka_unit_test(test_prompts_side_by_side),
+    cmocka_unit_test(test_weights_and_negatives_count),
+    cmocka_unit_test(test_parts_that_cancel),
+    cmocka_unit_test(test_inputs_yield_to_steps),
+    cmocka_unit_test(test_encode_and_decode),
+    cmocka_unit_test(test_places_are_given_back),
 };
 
 TEST_MAIN(TESTS)

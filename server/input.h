@@ -1,0 +1,39 @@
+/*
+ * What CLIP looks at: words, a picture, or an embedding that somebody has already. A request has a
+ * list of inputs; those with the same prompt number are one prompt, mixed by their weights.
+ */
+#ifndef SERVER_INPUT_H
+#define SERVER_INPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/image.h"
+#include "server/engine.h"
+
+#define INPUT_NEGATIVE (-1) /* prompt number of what guidance leads away from */
+
+enum input_kind { INPUT_TEXT, INPUT_IMAGE, INPUT_EMBEDDING };
+
+struct input {
+    enum input_kind kind;
+    int prompt; /* 0.., or INPUT_NEGATIVE */
+    float weight;
+
+    char *text; /* owned; INPUT_TEXT */
+    size_t text_len;
+    int32_t *ids; /* owned [context]; its tokens, and the index of the last one */
+    int end;
+    struct image image;     /* owned; INPUT_IMAGE */
+    float *given;           /* owned [E], of unit length; INPUT_EMBEDDING */
+    enum gen_source source; /* of INPUT_EMBEDDING: which of CLIP's towers made it */
+};
+
+void input_release(struct input *in);
+
+/* Words to tokens, a picture to the few pixels that the engine looks at: a full queue of whole
+ * photographs would fill the memory, and none of this is work for the device thread. Any thread. */
+int input_prepare(struct input *in, const struct engine *g, struct err *e);
+
+#endif
