@@ -101,20 +101,7 @@ static int set_string(const struct conf_row *row, void *field, const char *value
 
 static int set_enum(const struct conf_row *row, void *field, const char *value, struct err *e)
 {
-    const char *choice = row->choices;
-    size_t n = strlen(value);
-
-    for (int i = 0;; i++) {
-        size_t length = strcspn(choice, "|");
-        if (length == n && memcmp(choice, value, n) == 0) {
-            *(int *)field = i;
-            return 0;
-        }
-        if (choice[length] == '\0')
-            return err_set(e, ERR_INVALID, "%s: '%.40s' is none of %s", row->key, value,
-                           row->choices);
-        choice += length + 1;
-    }
+    return num_parse_choice(value, row->key, row->choices, field, e);
 }
 
 int conf_row_set(const struct conf_row *row, void *config, const char *value, struct err *e)

@@ -96,6 +96,23 @@ int num_parse_bool(const char *s, const char *what, bool *ret, struct err *e)
     return err_set(e, ERR_INVALID, "%s: '" SHOWN "' is neither true nor false", what, s);
 }
 
+int num_parse_choice(const char *s, const char *what, const char *choices, int *ret, struct err *e)
+{
+    const char *choice = choices;
+    size_t n = strlen(s);
+
+    for (int i = 0;; i++) {
+        size_t length = strcspn(choice, "|");
+        if (length == n && memcmp(choice, s, n) == 0) {
+            *ret = i;
+            return 0;
+        }
+        if (choice[length] == '\0')
+            return err_set(e, ERR_INVALID, "%s: '" SHOWN "' is none of %s", what, s, choices);
+        choice += length + 1;
+    }
+}
+
 bool num_mul(size_t a, size_t b, size_t *ret)
 {
     if (b && a > SIZE_MAX / b)

@@ -20,6 +20,8 @@ int num_parse_real(const char *s, const char *what, double min, double max, doub
                    struct err *e);
 /* true/false, yes/no, on/off, 1/0. */
 int num_parse_bool(const char *s, const char *what, bool *ret, struct err *e);
+/* One of the words of "png|jpeg|webp", as its index. */
+int num_parse_choice(const char *s, const char *what, const char *choices, int *ret, struct err *e);
 
 /* false on overflow; *ret untouched then. */
 bool num_mul(size_t a, size_t b, size_t *ret);

@@ -46,7 +46,7 @@ static struct job *make_job(const struct app *app, const struct exchange *x,
         gen_request_release(&request);
         return NULL;
     }
-    return job_new(x->id, &request, &app->engine->info, app->timeout_ns, &job, e) ? NULL : job;
+    return job_new(x->id, x->client, &request, &app->engine->info, &job, e) ? NULL : job;
 }
 
 static void client_gone(void *arg)

@@ -22,8 +22,7 @@ struct app {
     struct stats *stats;
     struct watch *watch;
     struct request_limits limits;
-    int64_t timeout_ns; /* of a generate request */
-    int64_t stuck_ns;   /* a scheduler turn longer than this is not alive */
+    int64_t stuck_ns; /* a scheduler turn longer than this is not alive */
     int64_t started_ns, started_unix;
     _Atomic bool draining;
 };

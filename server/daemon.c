@@ -98,7 +98,7 @@ static void fill_app(struct daemon *d)
 
     a->limits.image_pixels = (size_t)d->config->image_pixels_max;
     a->limits.sampling = a->engine->info.sampling;
-    a->timeout_ns = ns(d->config->timeout_s);
+    a->limits.timeout_ms = (int)(d->config->timeout_s * 1000);
     a->stuck_ns = ns(d->config->stuck_s);
     a->started_ns = clock_ns();
     a->started_unix = clock_unix();
@@ -122,7 +122,7 @@ static int make_warm_up(struct daemon *d, struct job **ret_job, struct err *e)
         gen_request_release(&r);
         return -1;
     }
-    return job_new("warm-up", &r, &g->info, d->app.timeout_ns, ret_job, e);
+    return job_new("warm-up", "", &r, &g->info, ret_job, e);
 }
 
 /* One picture the whole way: proves the model, and takes the first-time costs from the first

@@ -35,8 +35,8 @@ static int model_fit_image(const struct engine *g, const struct image *img, stru
     return gen_fit_image(gen_of(g), img, ret_img, e);
 }
 
-static int model_fit_picture(const struct engine *g, const struct image *img,
-                             struct image *ret_img, struct err *e)
+static int model_fit_picture(const struct engine *g, const struct image *img, struct image *ret_img,
+                             struct err *e)
 {
     return gen_fit_picture(gen_of(g), img, ret_img, e);
 }

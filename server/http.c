@@ -15,7 +15,10 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rng.h"
+#include "server/peer.h"
 #include "server/route.h"
+
+_Static_assert(JOB_CLIENT_MAX >= PEER_NAME_MAX, "an address names a client");
 
 #define MEMORY_PER_CONNECTION ((size_t)64 << 10) /* request line and headers fit into this */
 #define CLOSE_POLL_US 2000
@@ -42,6 +45,11 @@ static struct watched *watched_of(struct MHD_Connection *c)
     return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
+static const struct sockaddr *address_of(struct MHD_Connection *c)
+{
+    return MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+}
+
 static void set_deadline(const struct exchange *x, int64_t after_ns)
 {
     watch_deadline(x->http->o.watch, x->watched, after_ns ? clock_ns() + after_ns : 0);
@@ -53,7 +61,8 @@ static void new_id(char id[JOB_ID_MAX])
              rng_seed_from_system());
 }
 
-/* NULL without memory; a connection that came when there was none is not watched, and not served. */
+/* NULL without memory; a connection that came when there was none is not watched, and not served.
+ */
 static struct exchange *exchange_new(struct http *h, struct MHD_Connection *c)
 {
     struct watched *watched = watched_of(c);
@@ -69,6 +78,7 @@ static struct exchange *exchange_new(struct http *h, struct MHD_Connection *c)
     buf_init(&x->body, h->o.body_max);
     reply_init(&x->reply);
     new_id(x->id);
+    peer_name(address_of(c), x->client);
     return x;
 }
 
@@ -171,7 +181,8 @@ static bool is_type(const char *type, const char *wanted)
     return type && strncasecmp(type, wanted, n) == 0 && strchr("; \t", type[n]);
 }
 
-/* Fills the reply and fails when the body is announced as something that the route does not take. */
+/* Fills the reply and fails when the body is announced as something that the route does not take.
+ */
 static int check_type(struct exchange *x)
 {
     static const struct {

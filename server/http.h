@@ -38,8 +38,9 @@ struct http_options {
 };
 
 struct exchange {
-    const char *method, *path; /* borrowed from the connection */
-    char id[JOB_ID_MAX];       /* X-Request-Id of the client, or a new one */
+    const char *method, *path;   /* borrowed from the connection */
+    char id[JOB_ID_MAX];         /* X-Request-Id of the client, or a new one */
+    char client[JOB_CLIENT_MAX]; /* who asks: peer.h */
     struct buf body;
     struct reply reply;
     struct job *job; /* NULL, or owned by the exchange unless suspended */

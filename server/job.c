@@ -70,8 +70,8 @@ static int alloc_pictures(struct job *job, const struct engine_info *info)
     return 0;
 }
 
-int job_new(const char *id, struct gen_request *request, const struct engine_info *info,
-            int64_t timeout_ns, struct job **ret_job, struct err *e)
+int job_new(const char *id, const char *client, struct gen_request *request,
+            const struct engine_info *info, struct job **ret_job, struct err *e)
 {
     struct job *job = mem_alloc(1, sizeof *job);
 
@@ -81,8 +81,9 @@ int job_new(const char *id, struct gen_request *request, const struct engine_inf
     }
     job->request = *request;
     snprintf(job->id, sizeof job->id, "%s", id);
+    snprintf(job->client, sizeof job->client, "%s", client);
     job->arrived_ns = clock_ns();
-    job->deadline_ns = job->arrived_ns + timeout_ns;
+    job->deadline_ns = job->arrived_ns + (int64_t)request->timeout_ms * 1000000;
     if (prompts_init(&job->prompts, &job->request, info->embed_dim, NULL) ||
         alloc_pictures(job, info)) {
         job_free(job);

@@ -3,7 +3,7 @@
  * it (but for `cancel`, which any thread may set):
  *
  *     PARSED   the HTTP thread that made it, until queue_push
- *     QUEUED   the queue, until queue_pop
+ *     QUEUED   the queue, then the scheduler, until the device does something for it
  *     RUNNING  the scheduler, until job_finish
  *     DONE     whoever on_done tells: the HTTP thread again, which frees it
  */
@@ -21,19 +21,29 @@
 #include "server/request.h"
 
 #define JOB_ID_MAX 64
+#define JOB_CLIENT_MAX 64
 
 enum job_state { JOB_PARSED, JOB_QUEUED, JOB_RUNNING, JOB_DONE };
 enum job_cancel { JOB_WANTED, JOB_CLIENT_GONE };
 
-/* A picture to be drawn goes through WAITING, DRAWING, TOKENS, READY. Requests of other kinds begin
- * at the stage that they are about, and need no rows. */
+/* A picture to be drawn goes through WAITING, DRAWING, TOKENS, DRAWN, READY. Requests of other
+ * kinds begin at the stage that they are about, and need no rows. */
 enum picture_stage {
     PICTURE_WAITING, /* for rows */
     PICTURE_DRAWING, /* has a slot of the engine */
     PICTURE_TOKENS,  /* tokens complete, slot given back */
+    PICTURE_DRAWN,   /* pixels there, score wanted */
     PICTURE_PIXELS,  /* pixels given, tokens wanted */
     PICTURE_INPUT,   /* input given, its embedding wanted */
     PICTURE_READY,   /* all that is wanted is there */
+};
+
+/* Where a job stands in a waiting line (line.h): for rows, or for the rest of the device's work. */
+enum line_id { LINE_ROWS, LINE_WORK, LINE_N };
+
+struct line_link {
+    bool in;
+    struct job *behind, *lane, *shown;
 };
 
 struct picture {
@@ -55,17 +65,18 @@ struct job_times {
 
 struct job {
     char id[JOB_ID_MAX];
-    struct gen_request request; /* owned */
+    char client[JOB_CLIENT_MAX]; /* whose turn it takes: a key's name or an address */
+    struct gen_request request;  /* owned */
     int64_t arrived_ns, deadline_ns;
     _Atomic int cancel; /* enum job_cancel */
 
     enum job_state state;
-    struct job *next;        /* in the owner's list */
-    struct prompts prompts;  /* owned; of REQUEST_GENERATE */
-    int places;              /* of the queue that the job holds once it is in there */
-    int64_t begun_ns;        /* the device first did something for it; 0: not yet */
-    int64_t started_ns;      /* first picture got its slot; 0: none yet */
-    int64_t admitted, drawn; /* the scheduler's count when it last served this job; 0: never */
+    struct job *next; /* in the owner's list */
+    struct line_link links[LINE_N];
+    _Atomic int ahead;      /* requests served before this one, while it is queued */
+    struct prompts prompts; /* owned; of REQUEST_GENERATE */
+    int places;             /* of the queue that the job holds once it is in there */
+    int64_t started_ns;     /* first picture got its slot; 0: none yet */
     struct picture *pictures;
     int n_pictures; /* those of a prompt side by side; after job_finish at most request.n of each */
     struct job_times times;
@@ -77,8 +88,8 @@ struct job {
 
 /* request: prepared (gen_request_prepare); given away, also on failure. It wants `places` places of
  * the queue: one a picture. */
-int job_new(const char *id, struct gen_request *request, const struct engine_info *info,
-            int64_t timeout_ns, struct job **ret_job, struct err *e);
+int job_new(const char *id, const char *client, struct gen_request *request,
+            const struct engine_info *info, struct job **ret_job, struct err *e);
 void job_free(struct job *job);
 
 /* How a picture of the job is drawn. */

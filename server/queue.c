@@ -102,39 +102,19 @@ void queue_wake(struct queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
-/* Takes the job at *link out of the list. */
-static struct job *unlink_job(struct queue *q, struct job **link)
-{
-    struct job *job = *link;
-
-    *link = job->next;
-    if (q->last == &job->next)
-        q->last = link;
-    job->next = NULL;
-    job->state = JOB_RUNNING;
-    q->coming--;
-    return job;
-}
-
 struct job *queue_pop(struct queue *q)
 {
     struct job *job;
 
     pthread_mutex_lock(&q->lock);
-    job = q->first ? unlink_job(q, &q->first) : NULL;
-    pthread_mutex_unlock(&q->lock);
-    return job;
-}
-
-struct job *queue_pop_expired(struct queue *q, int64_t now_ns)
-{
-    struct job **link, *job;
-
-    pthread_mutex_lock(&q->lock);
-    link = &q->first;
-    while (*link && job_expired(*link, now_ns) == ERR_NONE)
-        link = &(*link)->next;
-    job = *link ? unlink_job(q, link) : NULL;
+    job = q->first;
+    if (job) {
+        q->first = job->next;
+        if (!q->first)
+            q->last = &q->first;
+        job->next = NULL;
+        q->coming--;
+    }
     pthread_mutex_unlock(&q->lock);
     return job;
 }

@@ -1,7 +1,8 @@
 /*
- * Bounded queue between HTTP threads (many, push) and the scheduler (one, pop). The bound counts
- * pictures that nobody draws yet, wherever their job is: a place is taken by queue_reserve and
- * given back by queue_release when a picture gets its slot or its job ends.
+ * Bounded queue between HTTP threads (many, push) and the scheduler (one, pop), which takes every
+ * job at once and decides in which order they are served (line.h). The bound counts pictures that
+ * nobody draws yet, wherever their job is: a place is taken by queue_reserve and given back by
+ * queue_release when a picture gets its slot or its job ends.
  *
  * Reserve comes first because a connection must be suspended before the scheduler can see its job,
  * and must not be suspended for a job that is refused: reserve, suspend, push.
@@ -35,8 +36,6 @@ void queue_wake(struct queue *q);
 
 /* The oldest job, owned by the caller from here; NULL if there is none. */
 struct job *queue_pop(struct queue *q);
-/* The oldest job that is cancelled or late at now_ns, likewise. */
-struct job *queue_pop_expired(struct queue *q, int64_t now_ns);
 void queue_release(struct queue *q, int pictures);
 /* Until there is a job, a wake, or timeout_ms have passed. */
 void queue_wait(struct queue *q, int timeout_ms);

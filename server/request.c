@@ -7,10 +7,19 @@
 #include "base/base64.h"
 #include "base/jpeg.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/png.h"
 #include "base/rng.h"
 
-enum field_type { FIELD_TEXT, FIELD_IMAGE, FIELD_INT, FIELD_SEED, FIELD_REAL, FIELD_RETURN };
+enum field_type {
+    FIELD_TEXT,
+    FIELD_IMAGE,
+    FIELD_INT,
+    FIELD_SEED,
+    FIELD_REAL,
+    FIELD_CHOICE,
+    FIELD_RETURN,
+};
 
 struct field {
     const char *name;
@@ -19,32 +28,42 @@ struct field {
     size_t offset;        /* in struct gen_request */
     const char *standard; /* what holds when the field is left out, for people */
     const char *help;
+    const char *choices; /* CHOICE: "high|normal|low", stored as the index; min and max span it */
 };
 
 #define AT(member) offsetof(struct gen_request, member)
 
 static const struct field FIELDS[] = {
     { "prompt", FIELD_TEXT, 1, REQUEST_PROMPT_MAX, AT(inputs), "",
-      "what to draw, in words (UTF-8; limits in bytes)" },
+      "what to draw, in words (UTF-8; limits in bytes)", NULL },
     { "image", FIELD_IMAGE, 0, 0, AT(inputs), "",
-      "a PNG or JPEG to draw something alike: base64, or a `data:` URL; instead of `prompt`" },
-    { "n", FIELD_INT, 1, REQUEST_N_MAX, AT(n), "1", "pictures in the answer" },
+      "a PNG or JPEG to draw something alike: base64, or a `data:` URL; instead of `prompt`",
+      NULL },
+    { "n", FIELD_INT, 1, REQUEST_N_MAX, AT(n), "1", "pictures in the answer", NULL },
     { "candidates", FIELD_INT, 1, REQUEST_CANDIDATES_MAX, AT(candidates), "`n`",
       "pictures to draw, `n` at least; the `n` that CLIP finds closest to the prompt are kept, "
       "best "
-      "first" },
+      "first",
+      NULL },
     { "seed", FIELD_SEED, 0, (double)REQUEST_SEED_MAX, AT(seed), "random",
-      "picture i has seed (`seed` + i) mod 2^53; the same seed gives the same picture" },
+      "picture i has seed (`seed` + i) mod 2^53; the same seed gives the same picture", NULL },
     { "temperature", FIELD_REAL, 0, SAMPLING_TEMPERATURE_MAX, AT(temperature), "the model's",
-      "above 1 wilder, below 1 tamer; 0 always takes the likeliest token" },
+      "above 1 wilder, below 1 tamer; 0 always takes the likeliest token", NULL },
     { "top_k", FIELD_INT, 0, SAMPLING_TOP_K_MAX, AT(top_k), "the model's",
-      "draw each token from the k likeliest; 0: from all" },
+      "draw each token from the k likeliest; 0: from all", NULL },
     { "top_p", FIELD_REAL, 0, 1, AT(top_p), "the model's",
-      "draw each token from the likeliest that together have this probability; 1: from all" },
+      "draw each token from the likeliest that together have this probability; 1: from all", NULL },
     { "guidance_scale", FIELD_REAL, SAMPLING_GUIDANCE_MIN, SAMPLING_GUIDANCE_MAX, AT(guidance),
-      "the model's", "how strongly the prompt pulls; 1: no guidance" },
+      "the model's", "how strongly the prompt pulls; 1: no guidance", NULL },
     { "return", FIELD_RETURN, 0, 0, AT(want_tokens), "[]",
-      "list of extras in the answer: `\"tokens\"`, the tokens of each picture" },
+      "list of extras in the answer: `\"tokens\"`, the tokens of each picture", NULL },
+    { "priority", FIELD_CHOICE, PRIORITY_HIGH, PRIORITY_LOW, AT(priority), "`\"normal\"`",
+      "who is drawn first while requests wait; clients of one class take turns",
+      "high|normal|low" },
+    { "timeout_ms", FIELD_INT, 1, REQUEST_TIMEOUT_MS_MAX, AT(timeout_ms), "`timeout_s`",
+      "milliseconds after which the request is given up with 504; at most the daemon's "
+      "`timeout_s`",
+      NULL },
 };
 
 #define N_FIELDS (sizeof FIELDS / sizeof FIELDS[0])
@@ -84,7 +103,8 @@ static const char *field_kind(enum field_type t)
 {
     static const char *const KINDS[] = {
         [FIELD_TEXT] = "a string",       [FIELD_IMAGE] = "a string", [FIELD_INT] = "a whole number",
-        [FIELD_SEED] = "a whole number", [FIELD_REAL] = "a number",  [FIELD_RETURN] = "a list",
+        [FIELD_SEED] = "a whole number", [FIELD_REAL] = "a number",  [FIELD_CHOICE] = "a string",
+        [FIELD_RETURN] = "a list",
     };
     return KINDS[t];
 }
@@ -240,6 +260,13 @@ static int set_real(const struct field *f, const json_t *v, struct parse *p, str
     return 0;
 }
 
+static int set_choice(const struct field *f, const json_t *v, struct parse *p, struct err *e)
+{
+    if (!json_is_string(v))
+        return mistyped(f, v, e);
+    return num_parse_choice(json_string_value(v), f->name, f->choices, member(p, f), e);
+}
+
 static int set_return(const struct field *f, const json_t *v, struct parse *p, struct err *e)
 {
     size_t i;
@@ -263,8 +290,9 @@ static int set_return(const struct field *f, const json_t *v, struct parse *p, s
 typedef int set_fn(const struct field *f, const json_t *v, struct parse *p, struct err *e);
 
 static set_fn *const SETTERS[] = {
-    [FIELD_TEXT] = set_text, [FIELD_IMAGE] = set_image, [FIELD_INT] = set_int,
-    [FIELD_SEED] = set_seed, [FIELD_REAL] = set_real,   [FIELD_RETURN] = set_return,
+    [FIELD_TEXT] = set_text,     [FIELD_IMAGE] = set_image, [FIELD_INT] = set_int,
+    [FIELD_SEED] = set_seed,     [FIELD_REAL] = set_real,   [FIELD_CHOICE] = set_choice,
+    [FIELD_RETURN] = set_return,
 };
 
 /* ---- the request as a whole ---- */
@@ -330,6 +358,16 @@ static int set_fields(json_t *root, struct parse *p, char *ret_param, struct err
     return 0;
 }
 
+static int check_timeout(const struct gen_request *r, const struct request_limits *limits,
+                         char *ret_param, struct err *e)
+{
+    if (r->timeout_ms <= limits->timeout_ms)
+        return 0;
+    snprintf(ret_param, REQUEST_PARAM_MAX, "timeout_ms");
+    return err_set(e, ERR_INVALID, "timeout_ms: %d is outside 1..%d, the daemon's timeout_s",
+                   r->timeout_ms, limits->timeout_ms);
+}
+
 static int check_together(struct gen_request *r, char *ret_param, struct err *e)
 {
     if (r->n_inputs == 0) {
@@ -357,6 +395,8 @@ int gen_request_parse(const char *text, size_t n, const struct request_limits *l
     struct gen_request r = {
         .n_prompts = 1,
         .n = 1,
+        .priority = PRIORITY_NORMAL,
+        .timeout_ms = limits->timeout_ms,
         .temperature = limits->sampling.temperature,
         .top_k = limits->sampling.top_k,
         .top_p = limits->sampling.top_p,
@@ -370,7 +410,8 @@ int gen_request_parse(const char *text, size_t n, const struct request_limits *l
     root = parse_object(text, n, e);
     if (!root)
         return -1;
-    failed = set_fields(root, &p, ret_param, e) || check_together(&r, ret_param, e);
+    failed = set_fields(root, &p, ret_param, e) || check_together(&r, ret_param, e) ||
+             check_timeout(&r, limits, ret_param, e);
     json_decref(root);
     if (failed) {
         gen_request_release(&r);
@@ -426,7 +467,9 @@ struct gen_settings request_settings(const struct gen_request *r, int i)
 
 static void print_limits(const struct field *f, struct buf *out)
 {
-    if (f->max > f->min)
+    for (const char *c = f->choices; c && *c; c += strcspn(c, "|"), c += *c == '|')
+        buf_printf(out, "%s%.*s", c == f->choices ? "" : ", ", (int)strcspn(c, "|"), c);
+    if (!f->choices && f->max > f->min)
         buf_printf(out, "%.0f..%.0f", f->min, f->max);
 }
 

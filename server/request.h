@@ -21,6 +21,7 @@
 #define REQUEST_PROMPT_MAX 32000
 #define REQUEST_INPUTS_MAX 32             /* of all prompts together */
 #define REQUEST_DEPTH_MAX 8               /* of nested JSON */
+#define REQUEST_TIMEOUT_MS_MAX 86400000   /* a day */
 #define REQUEST_PARAM_MAX 64              /* bytes of a field's name in an answer */
 #define REQUEST_SEED_MAX 9007199254740991 /* 2^53 - 1: every JSON reader keeps it exactly */
 
@@ -30,6 +31,8 @@ enum request_kind {
     REQUEST_ENCODE,   /* tokens of pictures: inputs, all of them images */
     REQUEST_DECODE,   /* pictures of tokens */
 };
+
+enum priority { PRIORITY_HIGH, PRIORITY_NORMAL, PRIORITY_LOW, PRIORITY_N };
 
 struct gen_request {
     enum request_kind kind;
@@ -41,10 +44,13 @@ struct gen_request {
     float temperature, top_p, guidance;
     int top_k;
     bool want_tokens;
+    int priority;   /* enum priority */
+    int timeout_ms; /* from arrival to answer; 1 at least */
 };
 
 struct request_limits {
     size_t image_pixels;             /* of an image prompt, checked before it is decoded */
+    int timeout_ms;                  /* most that a request may ask for */
     struct bundle_sampling sampling; /* for fields that are left out */
 };
 

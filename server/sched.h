@@ -1,8 +1,8 @@
 /*
- * The scheduler: the one thread that uses the engine. A turn ends jobs that nobody wants any more,
- * takes new ones, gives free rows to pictures (the job that has fewest first), steps all live
- * slots, and turns the tokens of at most one picture into pixels, so that a long decode never
- * keeps new requests from their first step for longer than one picture.
+ * The scheduler: the one thread that uses the engine. A turn takes new jobs, ends those that nobody
+ * wants any more, gives free rows to pictures in the order of the waiting line (line.h), steps all
+ * live slots, and does one piece of what comes after the tokens: the pixels of one picture, or its
+ * score. So nothing keeps a new request from its first step for longer than one such piece.
  *
  * No lock is held while the device works.
  */
@@ -25,7 +25,7 @@ int sched_new(struct engine *engine, struct queue *queue, struct stats *stats,
 /* After sched_join, or without a thread. Jobs still running are failed as UNAVAILABLE. */
 void sched_free(struct sched *s);
 
-/* One turn in the calling thread; false when no job is running. Tests call it by hand. */
+/* One turn in the calling thread; false when no job is left. Tests call it by hand. */
 bool sched_turn(struct sched *s);
 
 /* Starts the device thread: turns until the queue is closed and every job has ended. */
@@ -42,6 +42,7 @@ bool sched_finished(const struct sched *s);
 int64_t sched_beat_ns(const struct sched *s);
 /* The device failed; nothing will work until the process is started again. */
 bool sched_faulted(const struct sched *s);
+/* Jobs that have or had a slot, and rows in use. */
 int sched_jobs(const struct sched *s);
 int sched_rows_used(const struct sched *s);
 /* Seconds until so many waiting pictures have their slots, by measured service time; 1 at least. */

@@ -156,6 +156,22 @@ static void test_bool(void **state)
     assert_err(&e, ERR_INVALID, "b: 'maybe' is neither true nor false");
 }
 
+static void test_choice(void **state)
+{
+    struct err e;
+    int value = 7;
+
+    (void)state;
+    assert_int_equal(num_parse_choice("png", "format", "png|jpeg|webp", &value, NULL), 0);
+    assert_int_equal(value, 0);
+    assert_int_equal(num_parse_choice("webp", "format", "png|jpeg|webp", &value, NULL), 0);
+    assert_int_equal(value, 2);
+    assert_int_equal(num_parse_choice("jpe", "format", "png|jpeg|webp", &value, &e), -1);
+    assert_err(&e, ERR_INVALID, "format: 'jpe' is none of png|jpeg|webp");
+    assert_int_equal(num_parse_choice("png|jpeg", "format", "png|jpeg|webp", &value, &e), -1);
+    assert_int_equal(value, 2);
+}
+
 static void test_sizes(void **state)
 {
     size_t n = 99;
@@ -177,7 +193,8 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_int_taken),    cmocka_unit_test(test_int_refused),
     cmocka_unit_test(test_u64),          cmocka_unit_test(test_real_taken),
     cmocka_unit_test(test_real_refused), cmocka_unit_test(test_real_whatever_locale),
-    cmocka_unit_test(test_bool),         cmocka_unit_test(test_sizes),
+    cmocka_unit_test(test_bool),         cmocka_unit_test(test_choice),
+    cmocka_unit_test(test_sizes),
 };
 
 TEST_MAIN(TESTS)

@@ -158,7 +158,8 @@ static int fake_admit(struct engine *g, const float *cond, const float *negative
 
 static int32_t draw(const struct fake_slot *s)
 {
-    uint64_t stream = (uint64_t)(1e6f + s->cond[0] * 1e6f) + (uint64_t)(s->settings.temperature * 1e3f);
+    uint64_t stream =
+        (uint64_t)(1e6f + s->cond[0] * 1e6f) + (uint64_t)(s->settings.temperature * 1e3f);
 
     return (int32_t)(rng_u32_at(s->settings.seed, stream, (uint64_t)s->position) & 255);
 }

@@ -15,6 +15,7 @@
 
 static const struct request_limits LIMITS = {
     .image_pixels = 1000,
+    .timeout_ms = 1000,
     .sampling = { .temperature = 1, .top_p = 1, .guidance = 1 },
 };
 
@@ -30,7 +31,7 @@ static int parse_and_make_job(const char *json, const struct engine *g, struct e
         gen_request_release(&r);
         return -1;
     }
-    if (job_new("id", &r, &g->info, 1000, &job, e))
+    if (job_new("id", "", &r, &g->info, &job, e))
         return -1;
     job_free(job);
     return 0;
@@ -93,11 +94,12 @@ static struct job *submit(struct queue *q, const struct engine_info *info, int *
                              .candidates = 3,
                              .temperature = 1,
                              .top_p = 1,
-                             .guidance = 1 };
+                             .guidance = 1,
+                             .timeout_ms = 60000 };
     struct job *job;
 
     r.inputs[0] = (struct input){ .weight = 1, .ids = mem_alloc(FAKE_CONTEXT, sizeof(int32_t)) };
-    assert_int_equal(job_new("id", &r, info, INT64_C(60000000000), &job, NULL), 0);
+    assert_int_equal(job_new("id", "", &r, info, &job, NULL), 0);
     job->on_done = note_done;
     job->on_done_arg = done;
     assert_int_equal(queue_reserve(q, 3, NULL), 0);

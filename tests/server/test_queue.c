@@ -8,13 +8,13 @@
 #include "server/queue.h"
 #include "tests/server/engine_fake.h"
 
-static struct job *make_job(int pictures, int64_t timeout_ns)
+static struct job *make_job(int pictures)
 {
     static const struct engine_info INFO = { .embed_dim = 1, .context = 1, .tokens = 1 };
     struct gen_request r = { .n_prompts = 1, .n = 1, .candidates = pictures };
     struct job *job;
 
-    assert_int_equal(job_new("j", &r, &INFO, timeout_ns, &job, NULL), 0);
+    assert_int_equal(job_new("j", "", &r, &INFO, &job, NULL), 0);
     return job;
 }
 
@@ -27,7 +27,7 @@ static void push(struct queue *q, struct job *job)
 static void test_first_in_first_out(void **state)
 {
     struct queue *q;
-    struct job *a = make_job(1, 1000), *b = make_job(1, 1000);
+    struct job *a = make_job(1), *b = make_job(1);
 
     (void)state;
     assert_int_equal(queue_new(10, &q, NULL), 0);
@@ -36,7 +36,6 @@ static void test_first_in_first_out(void **state)
     push(q, b);
     assert_int_equal(a->state, JOB_QUEUED);
     assert_ptr_equal(queue_pop(q), a);
-    assert_int_equal(a->state, JOB_RUNNING);
     assert_ptr_equal(queue_pop(q), b);
     assert_null(queue_pop(q));
     push(q, a); /* the tail pointer is right after the queue was empty */
@@ -49,7 +48,7 @@ static void test_first_in_first_out(void **state)
 static void test_bound_counts_pictures_until_released(void **state)
 {
     struct queue *q;
-    struct job *job = make_job(6, 1000);
+    struct job *job = make_job(6);
     struct err e;
 
     (void)state;
@@ -71,7 +70,7 @@ static void test_bound_counts_pictures_until_released(void **state)
 static void test_closed_refuses_but_takes_what_was_reserved(void **state)
 {
     struct queue *q;
-    struct job *job = make_job(1, 1000);
+    struct job *job = make_job(1);
     struct err e;
 
     (void)state;
@@ -91,40 +90,13 @@ static void test_closed_refuses_but_takes_what_was_reserved(void **state)
     queue_free(q);
 }
 
-static void test_expired_are_found_anywhere(void **state)
-{
-    struct queue *q;
-    struct job *a = make_job(1, 1000), *b = make_job(1, 10), *c = make_job(1, 1000);
-    int64_t now = a->arrived_ns;
-
-    (void)state;
-    c->deadline_ns = a->deadline_ns = now + 1000;
-    b->deadline_ns = now + 10;
-    assert_int_equal(queue_new(10, &q, NULL), 0);
-    push(q, a);
-    push(q, b);
-    push(q, c);
-    assert_null(queue_pop_expired(q, now));
-    assert_ptr_equal(queue_pop_expired(q, now + 10), b);
-    assert_null(queue_pop_expired(q, now + 10));
-    atomic_store(&c->cancel, JOB_CLIENT_GONE);
-    assert_ptr_equal(queue_pop_expired(q, now + 10), c); /* the last one: the tail moves back */
-    push(q, b);
-    assert_ptr_equal(queue_pop(q), a);
-    assert_ptr_equal(queue_pop(q), b);
-    job_free(a);
-    job_free(b);
-    job_free(c);
-    queue_free(q);
-}
-
 #define PUSHERS 4
 #define JOBS_EACH 500
 
 static void *push_many(void *arg)
 {
     for (int i = 0; i < JOBS_EACH; i++) {
-        struct job *job = make_job(1, 1000);
+        struct job *job = make_job(1);
         while (queue_reserve(arg, 1, NULL))
             sched_yield();
         queue_push(arg, job);
@@ -194,7 +166,6 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_first_in_first_out),
     cmocka_unit_test(test_bound_counts_pictures_until_released),
     cmocka_unit_test(test_closed_refuses_but_takes_what_was_reserved),
-    cmocka_unit_test(test_expired_are_found_anywhere),
     cmocka_unit_test(test_many_threads),
     cmocka_unit_test(test_wait_ends_by_wake_and_by_time),
 };

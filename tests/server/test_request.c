@@ -13,10 +13,12 @@
 #include "server/request.h"
 
 #define KNOWN                                                                                      \
-    "prompt, image, n, candidates, seed, temperature, top_k, top_p, guidance_scale, return"
+    "prompt, image, n, candidates, seed, temperature, top_k, top_p, guidance_scale, return, "      \
+    "priority, timeout_ms"
 
 static const struct request_limits LIMITS = {
     .image_pixels = 100,
+    .timeout_ms = 300000,
     .sampling = { .temperature = 0.9f, .top_k = 40, .top_p = 0.95f, .guidance = 2 },
 };
 
@@ -77,6 +79,14 @@ static const struct {
       "return: \"pixels\" is unknown; known is \"tokens\"" },
     { "{\"prompt\":\"a\",\"return\":[{}]}", ERR_INVALID, "return",
       "return: the list holds strings, not an object" },
+    { "{\"prompt\":\"a\",\"priority\":\"urgent\"}", ERR_INVALID, "priority",
+      "priority: 'urgent' is none of high|normal|low" },
+    { "{\"prompt\":\"a\",\"priority\":1}", ERR_INVALID, "priority",
+      "priority: a string is expected, not a number" },
+    { "{\"prompt\":\"a\",\"timeout_ms\":0}", ERR_INVALID, "timeout_ms",
+      "timeout_ms: 0 is outside 1..86400000" },
+    { "{\"prompt\":\"a\",\"timeout_ms\":300001}", ERR_INVALID, "timeout_ms",
+      "timeout_ms: 300001 is outside 1..300000, the daemon's timeout_s" },
     { "{\"image\":5}", ERR_INVALID, "image", "image: a string is expected, not a number" },
     { "{\"image\":\"QUJDRA==\"}", ERR_FORMAT, "image", "image: neither a PNG nor a JPEG" },
     { "{\"image\":\"\"}", ERR_FORMAT, "image", "image: neither a PNG nor a JPEG" },
@@ -131,6 +141,8 @@ static void test_defaults_come_from_the_model(void **state)
     assert_true(r.seed <= REQUEST_SEED_MAX);
     assert_true(r.temperature == 0.9f && r.top_p == 0.95f && r.guidance == 2 && r.top_k == 40);
     assert_false(r.want_tokens);
+    assert_int_equal(r.priority, PRIORITY_NORMAL);
+    assert_int_equal(r.timeout_ms, 300000);
     gen_request_release(&r);
 }
 
@@ -142,14 +154,17 @@ static void test_every_field_is_taken(void **state)
     parse("{\"prompt\":\"\xc3\xa9[[[[[[[[[[\\\"\",\"n\":16,\"candidates\":64,\"seed\":"
           "9007199254740991,"
           "\"temperature\":0,\"top_k\":65536,\"top_p\":0.5,\"guidance_scale\":20,"
-          "\"return\":[\"tokens\",\"tokens\"]}",
+          "\"return\":[\"tokens\",\"tokens\"],\"priority\":\"low\",\"timeout_ms\":250}",
           &r);
-    assert_string_equal(r.inputs[0].text, "\xc3\xa9[[[[[[[[[[\""); /* brackets in strings are no depth */
+    assert_string_equal(r.inputs[0].text,
+                        "\xc3\xa9[[[[[[[[[[\""); /* brackets in strings are no depth */
     assert_int_equal(r.n, 16);
     assert_int_equal(r.candidates, 64);
     assert_int_equal(r.seed, REQUEST_SEED_MAX);
     assert_true(r.temperature == 0 && r.top_p == 0.5f && r.guidance == 20 && r.top_k == 65536);
     assert_true(r.want_tokens);
+    assert_int_equal(r.priority, PRIORITY_LOW);
+    assert_int_equal(r.timeout_ms, 250);
     assert_int_equal(request_seed(r.seed, 0), REQUEST_SEED_MAX);
     assert_int_equal(request_seed(r.seed, 3), 2); /* goes on at 0 */
     assert_int_equal(request_settings(&r, 3).seed, 2);

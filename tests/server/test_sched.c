@@ -65,7 +65,9 @@ static struct gen_request letters(const char *text)
                              .candidates = 1,
                              .temperature = 1,
                              .top_p = 1,
-                             .guidance = 1 };
+                             .guidance = 1,
+                             .priority = PRIORITY_NORMAL,
+                             .timeout_ms = 10000 };
 
     r.inputs = mem_alloc(strlen(text), sizeof *r.inputs);
     for (int i = 0; i < r.n_inputs; i++) {
@@ -77,16 +79,21 @@ static struct gen_request letters(const char *text)
     return r;
 }
 
-static struct job *submit_request(struct bench *b, struct gen_request *r)
+static struct job *submit_for(struct bench *b, const char *client, struct gen_request *r)
 {
     struct job *job;
 
-    assert_int_equal(job_new("job", r, &b->fake->engine.info, 10 * SECOND, &job, NULL), 0);
+    assert_int_equal(job_new("job", client, r, &b->fake->engine.info, &job, NULL), 0);
     job->on_done = count_done;
     job->on_done_arg = &b->done;
     assert_int_equal(queue_reserve(b->queue, job->places, NULL), 0);
     queue_push(b->queue, job);
     return job;
+}
+
+static struct job *submit_request(struct bench *b, struct gen_request *r)
+{
+    return submit_for(b, "", r);
 }
 
 static struct job *submit(struct bench *b, uint64_t seed, int n, int candidates, float guidance)
@@ -124,7 +131,8 @@ static void test_one_picture(void **state)
     assert_int_equal(job->state, JOB_RUNNING);
     assert_int_equal(sched_jobs(b.sched), 1);
     assert_int_equal(sched_rows_used(b.sched), 1);
-    assert_int_equal(turns_until(&b, 1), TOKENS - 1); /* pixels in the turn of the last token */
+    assert_int_equal(turns_until(&b, 1),
+                     TOKENS - 1 + 1); /* pixels in the last token's turn, then the score */
     assert_int_equal(job->state, JOB_DONE);
     assert_int_equal(job->err.code, ERR_NONE);
     assert_int_equal(job->n_pictures, 1);
@@ -149,7 +157,7 @@ static void test_new_jobs_join_between_steps(void **state)
     sched_turn(b.sched);
     sched_turn(b.sched);
     second = submit(&b, 2, 1, 1, 1);
-    assert_int_equal(turns_until(&b, 1), TOKENS - 2);
+    assert_int_equal(turns_until(&b, 1), TOKENS - 2 + 1);
     assert_int_equal(first->state, JOB_DONE);
     assert_int_equal(atomic_load(&b.fake->max_live), 2);
     assert_int_equal(turns_until(&b, 2), 2);
@@ -244,7 +252,7 @@ static void test_pairs_do_not_starve(void **state)
     pair = submit(&b, 1, 1, 1, 2);
     turns = turns_until(&b, 1);
     assert_int_equal(pair->state, JOB_DONE);
-    assert_true(turns <= 2 * TOKENS);
+    assert_true(turns <= 3 * TOKENS + 1); /* one turn of the singles may come first */
     turns_until(&b, 2);
     job_free(singles);
     job_free(pair);
@@ -264,10 +272,67 @@ static void test_small_job_beside_a_large_one(void **state)
     turns_until(&b, 1);
     assert_int_equal(small->state, JOB_DONE);
     assert_int_equal(large->state, JOB_RUNNING);
-    assert_true(atomic_load(&b.fake->admitted) <= 9); /* the next free row was its */
+    assert_true(atomic_load(&b.fake->admitted) <= 12); /* one of the next four free rows was its */
     turns_until(&b, 2);
     job_free(large);
     job_free(small);
+    bench_close(&b);
+}
+
+static struct job *submit_one(struct bench *b, const char *client, enum priority priority)
+{
+    struct gen_request r = letters("a");
+
+    r.priority = (int)priority;
+    return submit_for(b, client, &r);
+}
+
+/* Fifty requests of one client do not keep another waiting; those of a class below wait for all. */
+static void test_classes_and_clients(void **state)
+{
+    struct bench b;
+    struct job *crowd[50], *low, *other;
+
+    (void)state;
+    bench_open(&b, 2);
+    low = submit_one(&b, "c", PRIORITY_LOW);
+    for (int i = 0; i < 50; i++)
+        crowd[i] = submit_one(&b, "a", PRIORITY_NORMAL);
+    sched_turn(b.sched); /* two of the crowd have the rows */
+    other = submit_one(&b, "b", PRIORITY_NORMAL);
+    sched_turn(b.sched);
+    assert_int_equal(atomic_load(&other->ahead), 1);
+    assert_int_equal(atomic_load(&low->ahead), 49);
+    turns_until(&b, 4);
+    assert_int_equal(other->state, JOB_DONE);
+    turns_until(&b, 50);
+    assert_int_not_equal(low->state, JOB_DONE);
+    turns_until(&b, 52);
+    for (int i = 0; i < 50; i++)
+        job_free(crowd[i]);
+    job_free(low);
+    job_free(other);
+    bench_close(&b);
+}
+
+/* Pictures are drawn as fast as they are finished, also when a picture has few tokens. */
+static void test_pixels_keep_pace(void **state)
+{
+    struct bench b;
+    struct job *job;
+
+    (void)state;
+    bench_open(&b, 64);
+    job = submit(&b, 1, 16, 64, 1);
+    for (int i = 0; i < 8; i++) {
+        struct job *more = submit(&b, 1, 16, 64, 1);
+        turns_until(&b, i + 1);
+        assert_true(atomic_load(&b.fake->admitted) - atomic_load(&b.fake->decoded) <= 3 * 64);
+        job_free(job);
+        job = more;
+    }
+    turns_until(&b, 9);
+    job_free(job);
     bench_close(&b);
 }
 
@@ -611,7 +676,7 @@ static void test_inputs_yield_to_steps(void **state)
 
 static struct gen_request pictures(int n)
 {
-    struct gen_request r = { .kind = REQUEST_ENCODE, .n_inputs = n };
+    struct gen_request r = { .kind = REQUEST_ENCODE, .n_inputs = n, .timeout_ms = 10000 };
 
     r.inputs = mem_alloc((size_t)n, sizeof *r.inputs);
     for (int i = 0; i < n; i++) {
@@ -625,7 +690,8 @@ static struct gen_request pictures(int n)
 static void test_encode_and_decode(void **state)
 {
     struct bench b;
-    struct gen_request r = pictures(3), back = { .kind = REQUEST_DECODE, .n = 2 };
+    struct gen_request r = pictures(3),
+                       back = { .kind = REQUEST_DECODE, .n = 2, .timeout_ms = 10000 };
     struct job *encode, *decode;
 
     (void)state;
@@ -685,6 +751,8 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_guidance_takes_two_rows),
     cmocka_unit_test(test_pairs_do_not_starve),
     cmocka_unit_test(test_small_job_beside_a_large_one),
+    cmocka_unit_test(test_classes_and_clients),
+    cmocka_unit_test(test_pixels_keep_pace),
     cmocka_unit_test(test_pixels_yield_to_steps),
     cmocka_unit_test(test_deadline_while_drawing),
     cmocka_unit_test(test_deadline_while_queued),

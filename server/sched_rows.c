@@ -1,0 +1,119 @@
+#include "server/sched_impl.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+struct picture *sched_first(const struct job *job, enum picture_stage stage)
+{
+    for (int i = 0; i < job->n_pictures; i++)
+        if (job->pictures[i].stage == stage)
+            return &job->pictures[i];
+    return NULL;
+}
+
+/* ---- waiting -> drawing ---- */
+
+static int admit(struct sched *s, struct job *job, struct picture *p)
+{
+    struct gen_settings settings = job_settings(job, p);
+    const float *cond = job->prompts.means + p->prompt * s->engine->info.embed_dim;
+
+    if (s->engine->calls->admit(s->engine, cond, job->prompts.negative, &settings, &p->slot,
+                                &job->err))
+        return -1;
+    p->stage = PICTURE_DRAWING;
+    p->started_ns = clock_ns();
+    if (!job->started_ns)
+        job->started_ns = p->started_ns;
+    sched_give_place(s, job);
+    line_served(&s->rows, job, sched_first(job, PICTURE_WAITING) != NULL);
+    return 0;
+}
+
+static bool fits(const struct sched *s, const struct job *job)
+{
+    struct gen_settings settings = request_settings(&job->request, 0);
+    const struct engine_calls *calls = s->engine->calls;
+
+    return calls->rows_free(s->engine) >= calls->rows_needed(s->engine, &settings);
+}
+
+void sched_admit(struct sched *s)
+{
+    struct job *job;
+
+    while ((job = line_next(&s->rows)) && fits(s, job)) {
+        bool ready = prompts_ready(&job->prompts, &job->request);
+        int failed = ready ? admit(s, job, sched_first(job, PICTURE_WAITING)) : sched_look(s, job);
+        if (failed)
+            sched_fail(s, job);
+        else if (!prompts_ready(&job->prompts, &job->request))
+            return;
+    }
+}
+
+/* ---- drawing -> tokens ---- */
+
+/* A failed step fails every job that took part in it, and nobody else. */
+static void fail_drawing(struct sched *s, const struct err *e)
+{
+    for (struct job *job = s->jobs; job; job = job->next)
+        if (sched_first(job, PICTURE_DRAWING))
+            job->err = *e;
+    sched_note_fault(s, e);
+    sched_end_failed(s);
+}
+
+static int n_drawing(const struct sched *s)
+{
+    int n = 0;
+
+    for (const struct job *job = s->jobs; job; job = job->next)
+        n += sched_count(job, PICTURE_DRAWING);
+    return n;
+}
+
+/* Copies the tokens and gives the rows back at once: pixels need none. */
+static bool take_tokens(struct sched *s, struct picture *p)
+{
+    const struct engine_calls *calls = s->engine->calls;
+    int n = s->engine->info.tokens;
+
+    if (p->stage != PICTURE_DRAWING || calls->position(s->engine, p->slot) < n)
+        return false;
+    memcpy(p->tokens, calls->tokens(s->engine, p->slot), (size_t)n * sizeof *p->tokens);
+    calls->drop(s->engine, p->slot);
+    p->stage = PICTURE_TOKENS;
+    return true;
+}
+
+static void collect_from(struct sched *s, struct job *job)
+{
+    bool taken = false;
+
+    for (int i = 0; i < job->n_pictures; i++)
+        taken |= take_tokens(s, &job->pictures[i]);
+    if (!taken)
+        return;
+    line_add(&s->work, job);
+    if (!sched_first(job, PICTURE_WAITING) && !sched_first(job, PICTURE_DRAWING))
+        job->times.decode = clock_ns() - job->started_ns;
+}
+
+void sched_step(struct sched *s)
+{
+    int n = n_drawing(s);
+    struct err e;
+
+    if (n == 0)
+        return;
+    if (s->engine->calls->step(s->engine, &e)) {
+        fail_drawing(s, &e);
+        return;
+    }
+    stats_add(s->stats, STATS_STEPS, 1);
+    stats_add(s->stats, STATS_TOKENS, n);
+    for (struct job *job = s->jobs; job; job = job->next)
+        collect_from(s, job);
+}
