@@ -156,6 +156,7 @@ struct encoder {
     struct jpeg_destination_mgr to;
     const struct image *img;
     int quality;
+    const char *comment; /* NULL: none */
     struct buf *out;
     JOCTET chunk[OUT_CHUNK];
 };
@@ -208,12 +209,16 @@ static int encode(struct encoder *enc)
     jpeg_set_defaults(&enc->jpeg);
     jpeg_set_quality(&enc->jpeg, enc->quality, TRUE);
     jpeg_start_compress(&enc->jpeg, TRUE);
+    if (enc->comment)
+        jpeg_write_marker(&enc->jpeg, JPEG_COM, (const JOCTET *)enc->comment,
+                          (unsigned)strlen(enc->comment));
     write_rows(enc);
     jpeg_finish_compress(&enc->jpeg);
     return 0;
 }
 
-int jpeg_encode(const struct image *img, int quality, struct buf *ret_jpeg, struct err *e)
+int jpeg_encode(const struct image *img, int quality, const char *comment, struct buf *ret_jpeg,
+                struct err *e)
 {
     struct encoder enc;
     int status;
@@ -222,9 +227,13 @@ int jpeg_encode(const struct image *img, int quality, struct buf *ret_jpeg, stru
         return err_set(e, ERR_INVALID, "jpeg: quality %d is outside 1..100", quality);
     if (img->channels != 3)
         return err_set(e, ERR_INVALID, "jpeg: a picture with alpha must be flattened first");
+    if (comment && strlen(comment) > JPEG_COMMENT_MAX)
+        return err_set(e, ERR_INVALID, "jpeg: a comment of %zu bytes is over %d", strlen(comment),
+                       JPEG_COMMENT_MAX);
     memset(&enc, 0, sizeof enc);
     enc.img = img;
     enc.quality = quality;
+    enc.comment = comment;
     enc.out = ret_jpeg;
     enc.jpeg.err = errors_init(&enc.errors, e);
     status = encode(&enc);

@@ -171,12 +171,21 @@ static png_charp borrowed(const char *s)
     return (png_charp)(uintptr_t)s;
 }
 
+static bool is_ascii(const char *s)
+{
+    while (*s && !(*s & 0x80))
+        s++;
+    return !*s;
+}
+
 static void write_text(struct encoder *enc)
 {
     for (int i = 0; i < enc->n_text; i++) {
-        png_text t = { .compression = PNG_TEXT_COMPRESSION_NONE,
+        const char *text = enc->text[2 * i + 1];
+        png_text t = { .compression = is_ascii(text) ? PNG_TEXT_COMPRESSION_NONE
+                                                     : PNG_ITXT_COMPRESSION_NONE,
                        .key = borrowed(enc->text[2 * i]),
-                       .text = borrowed(enc->text[2 * i + 1]) };
+                       .text = borrowed(text) };
         png_set_text(enc->job.png, enc->job.info, &t, 1);
     }
 }

@@ -30,7 +30,7 @@ static void print_help(void)
          "  -n, --n N            pictures (1..16; default 1)\n"
          "  --candidates N       draw so many, keep the best n (n..64)\n"
          "  --seed N             picture i has seed N + i; default random, and printed\n"
-         "  --image FILE         a PNG or JPEG instead of words\n"
+         "  --image FILE         a PNG, JPEG or WebP instead of words\n"
          "  --temperature X      above 1 wilder, below 1 tamer (0..10)\n"
          "  --top-k N            draw from the N likeliest tokens; 0: from all\n"
          "  --top-p X            draw from the likeliest with probability X together (0..1)\n"

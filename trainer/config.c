@@ -42,7 +42,7 @@ const struct conf_row CONFIG_ROWS[] = {
         "steps after which this run saves and stops, for the next to go on; 0: none"),
 
     CHOICE("data", "source", "emoji", "emoji|folder", source,
-           "emoji: Debian's Noto font; folder: your own PNG and JPEG files"),
+           "emoji: Debian's Noto font; folder: your own PNG, JPEG and WebP files"),
     TEXT("data", "folder", "", 4096, folder,
          "pictures for source = folder; name.txt beside name.png is its caption"),
     TEXT("data", "font", "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf", 4096, font,

@@ -16,7 +16,7 @@ int data_build_emoji(const char *font, const char *emoji_test, const char *cldr_
                      const char *out_dir, struct err *e);
 
 /*
- * A plain folder of PNG and JPEG, each with optional captions beside it, one a line (cat.jpg,
+ * A plain folder of PNG, JPEG and WebP, each with optional captions beside it, one a line (cat.jpg,
  * cat.txt). Pictures are stored with a short side of at most side_max pixels. A picture that
  * cannot be read is left out with a warning in the log; none at all is an error.
  */

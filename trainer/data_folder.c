@@ -4,10 +4,9 @@
 #include <strings.h>
 
 #include "base/file.h"
-#include "base/jpeg.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/png.h"
 #include "trainer/dataset_out.h"
 #include "trainer/phrases.h"
 
@@ -20,7 +19,7 @@ enum {
 
 static bool is_picture(const char *name)
 {
-    static const char *const ENDINGS[] = { ".png", ".jpg", ".jpeg" };
+    static const char *const ENDINGS[] = { ".png", ".jpg", ".jpeg", ".webp" };
     const char *dot = strrchr(name, '.');
 
     for (size_t i = 0; dot && i < sizeof ENDINGS / sizeof *ENDINGS; i++)
@@ -31,15 +30,6 @@ static bool is_picture(const char *name)
 
 /* --- the picture --- */
 
-static int decode(const struct buf *file, struct image *ret_img, struct err *e)
-{
-    if (png_is(file->data, file->len))
-        return png_decode(file->data, file->len, PIXELS_MAX, ret_img, e);
-    if (jpeg_is(file->data, file->len))
-        return jpeg_decode(file->data, file->len, PIXELS_MAX, ret_img, e);
-    return err_set(e, ERR_FORMAT, "neither PNG nor JPEG");
-}
-
 static int load_picture(const char *path, struct image *ret_img, struct err *e)
 {
     struct buf file;
@@ -48,7 +38,7 @@ static int load_picture(const char *path, struct image *ret_img, struct err *e)
     buf_init(&file, PICTURE_BYTES_MAX);
     rc = file_read(path, PICTURE_BYTES_MAX, &file, e);
     if (!rc)
-        rc = decode(&file, ret_img, e);
+        rc = format_decode(file.data, file.len, PIXELS_MAX, ret_img, e);
     buf_release(&file);
     return rc;
 }

@@ -213,7 +213,7 @@ static void test_round_trip(void **state)
     (void)state;
     buf_init(&jpeg, 1 << 20);
     buf_puts(&jpeg, "before");
-    assert_int_equal(jpeg_encode(&img, 100, &jpeg, NULL), 0);
+    assert_int_equal(jpeg_encode(&img, 100, NULL, &jpeg, NULL), 0);
     assert_int_equal(jpeg_decode(jpeg.data + 6, jpeg.len - 6, 1000, &back, NULL), 0);
     for (int i = 0; i < W * H; i++)
         assert_in_range(luma(back.px + 3 * i) - luma(img.px + 3 * i) + 2, 0, 4);
@@ -234,12 +234,38 @@ static void test_large_round_trip(void **state)
     for (int i = 0; i < 200 * 200 * 3; i++)
         img.px[i] = (uint8_t)((x = x * 1664525u + 1013904223u) >> 24);
     buf_init(&jpeg, 1 << 20);
-    assert_int_equal(jpeg_encode(&img, 100, &jpeg, NULL), 0);
+    assert_int_equal(jpeg_encode(&img, 100, NULL, &jpeg, NULL), 0);
     assert_true(jpeg.len > 40000);
     assert_int_equal(jpeg_decode(jpeg.data, jpeg.len, 40000, &back, NULL), 0);
     image_release(&img);
     image_release(&back);
     buf_release(&jpeg);
+}
+
+/* A COM segment: FF FE, its length with the two bytes of the length itself, the words. */
+static void test_comment(void **state)
+{
+    struct image img = gradient(), back;
+    struct buf jpeg, longest;
+    struct err e = { 0 };
+
+    (void)state;
+    buf_init(&jpeg, 1 << 20);
+    buf_init(&longest, 1 << 20);
+    assert_int_equal(jpeg_encode(&img, 90, "a cat", &jpeg, NULL), 0);
+    assert_non_null(memmem(jpeg.data, jpeg.len, "\xff\xfe\x00\x07" "a cat", 9));
+    assert_int_equal(jpeg_decode(jpeg.data, jpeg.len, 1000, &back, NULL), 0);
+    image_release(&back);
+    memset(buf_grow(&longest, JPEG_COMMENT_MAX + 1), 'a', JPEG_COMMENT_MAX + 1);
+    assert_int_equal(jpeg_encode(&img, 90, longest.data, &jpeg, &e), -1);
+    assert_err(&e, ERR_INVALID, "jpeg: a comment of 65534 bytes is over 65533");
+    buf_clear(&jpeg);
+    assert_int_equal(jpeg_encode(&img, 90, longest.data + 1, &jpeg, &e), 0);
+    assert_int_equal(jpeg_decode(jpeg.data, jpeg.len, 1000, &back, NULL), 0);
+    image_release(&back);
+    image_release(&img);
+    buf_release(&jpeg);
+    buf_release(&longest);
 }
 
 static void test_encode_refused(void **state)
@@ -250,14 +276,14 @@ static void test_encode_refused(void **state)
 
     (void)state;
     buf_init(&jpeg, 100);
-    assert_int_equal(jpeg_encode(&img, 0, &jpeg, &e), -1);
+    assert_int_equal(jpeg_encode(&img, 0, NULL, &jpeg, &e), -1);
     assert_err(&e, ERR_INVALID, "jpeg: quality 0 is outside 1..100");
-    assert_int_equal(jpeg_encode(&img, 101, &jpeg, &e), -1);
+    assert_int_equal(jpeg_encode(&img, 101, NULL, &jpeg, &e), -1);
     assert_err(&e, ERR_INVALID, "jpeg: quality 101 is outside 1..100");
     assert_int_equal(image_new(2, 2, 4, &alpha, NULL), 0);
-    assert_int_equal(jpeg_encode(&alpha, 90, &jpeg, &e), -1);
+    assert_int_equal(jpeg_encode(&alpha, 90, NULL, &jpeg, &e), -1);
     assert_err(&e, ERR_INVALID, "jpeg: a picture with alpha must be flattened first");
-    assert_int_equal(jpeg_encode(&img, 90, &jpeg, &e), -1);
+    assert_int_equal(jpeg_encode(&img, 90, NULL, &jpeg, &e), -1);
     assert_err(&e, ERR_TOO_LARGE, "jpeg: more than 100 bytes");
     image_release(&img);
     image_release(&alpha);
@@ -269,7 +295,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_header_that_lies),     cmocka_unit_test(test_no_jpeg),
     cmocka_unit_test(test_every_cut_is_refused), cmocka_unit_test(test_every_flip),
     cmocka_unit_test(test_round_trip),           cmocka_unit_test(test_large_round_trip),
-    cmocka_unit_test(test_encode_refused),
+    cmocka_unit_test(test_comment),              cmocka_unit_test(test_encode_refused),
 };
 
 TEST_MAIN(TESTS)

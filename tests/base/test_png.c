@@ -293,6 +293,23 @@ static void test_text(void **state)
     image_release(&img);
 }
 
+/* tEXt is Latin-1; what is not ASCII goes into iTXt: key, 0, not compressed, no language, UTF-8. */
+static void test_text_beyond_ascii(void **state)
+{
+    static const char *const TEXT[] = { "prompt", "a caf\xc3\xa9" };
+    static const char WANT[] = "iTXtprompt\0\0\0\0\0a caf\xc3\xa9";
+    struct image img = noise(4, 4, 3);
+    struct buf png;
+
+    (void)state;
+    buf_init(&png, 1 << 20);
+    assert_int_equal(png_encode(&img, TEXT, 1, &png, NULL), 0);
+    assert_non_null(memmem(png.data, png.len, WANT, sizeof WANT - 1));
+    assert_null(memmem(png.data, png.len, "tEXt", 4));
+    buf_release(&png);
+    image_release(&img);
+}
+
 static void test_encode_refused(void **state)
 {
     static const char *const NO_KEY[] = { "", "a cat" };
@@ -337,6 +354,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_no_png),         cmocka_unit_test(test_every_cut_is_refused),
     cmocka_unit_test(test_every_flip),     cmocka_unit_test(test_words_of_damage),
     cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_text),
+    cmocka_unit_test(test_text_beyond_ascii),
     cmocka_unit_test(test_encode_refused), cmocka_unit_test(test_write),
 };
 

@@ -195,7 +195,7 @@ static void image_body(int w, int h, bool jpeg, const char *prefix, struct buf *
     img.px[0] = 200;
     buf_init(&bytes, 1 << 20);
     assert_int_equal(
-        jpeg ? jpeg_encode(&img, 90, &bytes, NULL) : png_encode(&img, NULL, 0, &bytes, NULL), 0);
+        jpeg ? jpeg_encode(&img, 90, NULL, &bytes, NULL) : png_encode(&img, NULL, 0, &bytes, NULL), 0);
     buf_init(body, 1 << 20);
     buf_printf(body, "{\"image\":\"%s", prefix);
     base64_encode(bytes.data, bytes.len, body);

@@ -47,7 +47,7 @@ static void put_jpeg(const char *name, int w, int h, const uint8_t *px)
     struct buf b;
 
     buf_init(&b, 1 << 20);
-    assert_int_equal(jpeg_encode(&img, 95, &b, NULL), 0);
+    assert_int_equal(jpeg_encode(&img, 95, NULL, &b, NULL), 0);
     put(name, b.data, b.len);
     buf_release(&b);
     image_release(&img);
