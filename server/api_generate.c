@@ -9,85 +9,23 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/png.h"
+#include "server/submit.h"
 
 #define GRID_GAP 2 /* pixels between the pictures of a sheet */
 
-/* ---- in ---- */
-
-static void refuse(struct app *app, struct exchange *x, const struct err *e, const char *param)
-{
-    reply_err(&x->reply, e, param);
-    if (e->code == ERR_UNAVAILABLE)
-        stats_add(app->stats, STATS_REJECTED_DRAINING, 1);
-    if (e->code != ERR_BUSY)
-        return;
-    stats_add(app->stats, STATS_REJECTED_FULL, 1);
-    reply_header(&x->reply, "Retry-After", "%d",
-                 sched_wait_s(app->sched, queue_pictures(app->queue)));
-}
-
-static int check_ready(const struct app *app, struct err *e)
-{
-    const char *why;
-
-    return app_ready(app, &why) ? 0 : err_set(e, ERR_UNAVAILABLE, "not ready: %s", why);
-}
-
-static struct job *make_job(const struct app *app, const struct exchange *x,
-                            char param[REQUEST_PARAM_MAX], struct err *e)
-{
-    struct gen_request request;
-    struct job *job;
-
-    if (gen_request_parse(x->body.data ? x->body.data : "", x->body.len, &app->limits, &request,
-                          param, e))
-        return NULL;
-    if (gen_request_prepare(&request, app->engine, param, e)) {
-        gen_request_release(&request);
-        return NULL;
-    }
-    return job_new(x->id, x->client, &request, &app->engine->info, &job, e) ? NULL : job;
-}
-
-static void client_gone(void *arg)
-{
-    struct job *job = arg;
-
-    atomic_store(&job->cancel, JOB_CLIENT_GONE);
-}
-
-/* The order matters: see queue.h. After the push the job is not ours until resume. */
-static void hand_over(struct app *app, struct exchange *x, struct job *job)
-{
-    job->on_done = exchange_resume;
-    job->on_done_arg = x;
-    x->job = job;
-    exchange_suspend(x, client_gone, job);
-    queue_push(app->queue, job);
-}
-
 void api_generate(struct app *app, struct exchange *x)
 {
-    char param[REQUEST_PARAM_MAX] = "";
+    char param[REQUEST_PARAM_MAX];
+    struct gen_request request;
     struct err e;
-    struct job *job;
 
-    if (check_ready(app, &e)) {
-        refuse(app, x, &e, NULL);
+    if (!submit_ready(app, x))
         return;
-    }
-    job = make_job(app, x, param, &e);
-    if (!job) {
-        refuse(app, x, &e, param);
-        return;
-    }
-    buf_release(&x->body); /* megabytes of base64, maybe for minutes */
-    if (queue_reserve(app->queue, job->places, &e)) {
-        job_free(job);
-        refuse(app, x, &e, NULL);
-        return;
-    }
-    hand_over(app, x, job);
+    if (gen_request_parse(x->body.data ? x->body.data : "", x->body.len, &app->limits, &request,
+                          param, &e))
+        submit_refuse(app, x, &e, param);
+    else
+        submit(app, x, &request);
 }
 
 /* ---- out ---- */
@@ -132,19 +70,20 @@ static json_t *tokens_json(const struct app *app, const struct picture *p)
     return list;
 }
 
-static json_t *picture_json(const struct app *app, struct job *job, const struct picture *p)
+static json_t *picture_json(const struct app *app, struct exchange *x, const struct picture *p,
+                            struct err *e)
 {
     struct buf png;
     json_t *o = NULL;
     int64_t begin = clock_ns();
 
     buf_init(&png, REPLY_BODY_MAX);
-    if (!encode_png(app, &p->image, p->seed, &png, &job->err))
+    if (!encode_png(app, &p->image, p->seed, &png, e))
         o = json_pack("{s:o,s:f,s:I}", "b64_json", base64_json(&png), "score", (double)p->score,
                       "seed", (json_int_t)p->seed);
     buf_release(&png);
-    job->times.png += clock_ns() - begin;
-    if (o && job->request.want_tokens)
+    x->encode_ns += clock_ns() - begin;
+    if (o && x->job->request.want_tokens)
         json_object_set_new(o, "tokens", tokens_json(app, p));
     return o;
 }
@@ -154,32 +93,32 @@ static double ms(int64_t ns)
     return (double)(ns / 1000) / 1000.0;
 }
 
-static json_t *timings_json(const struct job *job)
+static json_t *timings_json(const struct exchange *x)
 {
-    const struct job_times *t = &job->times;
+    const struct job_times *t = &x->job->times;
 
     return json_pack("{s:f,s:f,s:f,s:f,s:f,s:f}", "queue", ms(t->queue), "encode", ms(t->encode),
-                     "decode", ms(t->decode), "pixels", ms(t->pixels), "png", ms(t->png), "total",
-                     ms(clock_ns() - job->arrived_ns));
+                     "decode", ms(t->decode), "pixels", ms(t->pixels), "png", ms(x->encode_ns),
+                     "total", ms(clock_ns() - x->job->arrived_ns));
 }
 
-static void reply_pictures(const struct app *app, struct job *job, struct reply *r)
+static void reply_pictures(const struct app *app, struct exchange *x)
 {
+    const struct job *job = x->job;
     json_t *images = json_array();
+    struct err e = { .code = ERR_NOMEM, .msg = "answer: out of memory" };
 
     for (int i = 0; images && i < job->n_pictures; i++)
-        if (json_array_append_new(images, picture_json(app, job, &job->pictures[i])))
+        if (json_array_append_new(images, picture_json(app, x, &job->pictures[i], &e)))
             goto fail;
-    reply_json(r, json_pack("{s:s,s:I,s:s,s:I,s:o,s:o}", "id", job->id, "created",
-                            (json_int_t)clock_unix(), "model", app->engine->info.model, "seed",
-                            (json_int_t)job->request.seed, "images", images, "timings_ms",
-                            timings_json(job)));
+    reply_json(&x->reply, json_pack("{s:s,s:I,s:s,s:I,s:o,s:o}", "id", job->id, "created",
+                                    (json_int_t)clock_unix(), "model", app->engine->info.model,
+                                    "seed", (json_int_t)job->request.seed, "images", images,
+                                    "timings_ms", timings_json(x)));
     return;
 fail:
     json_decref(images);
-    if (job->err.code == ERR_NONE)
-        err_set(&job->err, ERR_NOMEM, "answer: out of memory");
-    reply_err(r, &job->err, NULL);
+    reply_err(&x->reply, &e, NULL);
 }
 
 static int columns_of(int n)
@@ -219,31 +158,32 @@ static void add_seeds(const struct job *job, struct reply *r)
     buf_release(&list);
 }
 
-static void reply_sheet(const struct app *app, struct job *job, struct reply *r)
+static void reply_sheet(const struct app *app, struct exchange *x)
 {
     int64_t begin = clock_ns();
+    struct err e;
 
-    if (sheet_png(app, job, &r->body, &job->err)) {
-        reply_err(r, &job->err, NULL);
+    if (sheet_png(app, x->job, &x->reply.body, &e)) {
+        reply_err(&x->reply, &e, NULL);
         return;
     }
-    job->times.png = clock_ns() - begin;
-    r->type = "image/png";
-    add_seeds(job, r);
+    x->encode_ns = clock_ns() - begin;
+    x->reply.type = "image/png";
+    add_seeds(x->job, &x->reply);
 }
 
 void api_generate_resume(struct app *app, struct exchange *x)
 {
-    struct job *job = x->job;
+    const struct job *job = x->job;
 
     if (job->err.code != ERR_NONE) {
         reply_err(&x->reply, &job->err, NULL);
         return;
     }
     if (wants_png(x))
-        reply_sheet(app, job, &x->reply);
+        reply_sheet(app, x);
     else
-        reply_pictures(app, job, &x->reply);
-    stats_observe(app->stats, STATS_PNG, job->times.png);
+        reply_pictures(app, x);
+    stats_observe(app->stats, STATS_PNG, x->encode_ns);
     stats_observe(app->stats, STATS_TOTAL, clock_ns() - job->arrived_ns);
 }

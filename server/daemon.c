@@ -104,9 +104,10 @@ static void fill_app(struct daemon *d)
     a->started_unix = clock_unix();
 }
 
-static void post(void *semaphore)
+static void post(void *semaphore, bool over)
 {
-    sem_post(semaphore);
+    if (over)
+        sem_post(semaphore);
 }
 
 static int make_warm_up(struct daemon *d, struct job **ret_job, struct err *e)
@@ -129,8 +130,9 @@ static int make_warm_up(struct daemon *d, struct job **ret_job, struct err *e)
  * client. */
 static int warm_up(struct daemon *d, struct err *e)
 {
-    struct job *job;
     sem_t done;
+    struct job_waiter waiter = { .told = post, .arg = &done };
+    struct job *job;
     int failed;
 
     service_status(&d->service, "warming up");
@@ -141,9 +143,8 @@ static int warm_up(struct daemon *d, struct err *e)
         return err_prefix(e, "warm-up: ");
     }
     sem_init(&done, 0, 0);
-    job->on_done = post;
-    job->on_done_arg = &done;
-    queue_push(d->app.queue, job);
+    job_join(job, &waiter);
+    queue_push(d->app.queue, job_hold(job));
     while (sem_wait(&done))
         continue; /* interrupted */
     sem_destroy(&done);

@@ -95,18 +95,20 @@ const char *exchange_header(const struct exchange *x, const char *name)
     return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
 }
 
-void exchange_suspend(struct exchange *x, void (*gone)(void *arg), void *arg)
+void exchange_suspend(struct exchange *x)
 {
     x->stage = STAGE_WAITING;
     set_deadline(x, 0); /* the job's own deadline holds now */
     MHD_suspend_connection(x->connection);
-    watch_arm(x->http->o.watch, x->watched, gone, arg);
 }
 
-void exchange_resume(void *exchange)
+void exchange_watch(struct exchange *x, void (*gone)(void *exchange))
 {
-    struct exchange *x = exchange;
+    watch_arm(x->http->o.watch, x->watched, gone, x);
+}
 
+void exchange_resume(struct exchange *x)
+{
     MHD_resume_connection(x->connection);
 }
 
@@ -270,7 +272,10 @@ static enum MHD_Result on_complete(struct exchange *x)
 static enum MHD_Result on_resumed(struct exchange *x)
 {
     watch_disarm(x->http->o.watch, x->watched);
-    x->route->resume(x->http->o.app, x);
+    if (x->gone)
+        reply_error(&x->reply, 499, NULL, "the client went away"); /* for the log */
+    else
+        x->route->resume(x->http->o.app, x);
     return send_reply(x, false);
 }
 
@@ -319,27 +324,22 @@ static double ms(int64_t ns)
 static void log_access(const struct exchange *x, int status)
 {
     static const struct job_times NONE = { 0 };
-    const struct job_times *t = x->job ? &x->job->times : &NONE;
-    int images = x->job && status == 200 ? x->job->n_pictures : 0;
+    bool over = x->job && job_over(x->job);
+    const struct job_times *t = over ? &x->job->times : &NONE;
+    int images = over && status == 200 ? x->job->n_pictures : 0;
     void (*say)(const char *fmt, ...) = x->route && x->route->probe ? log_debug : log_info;
 
     say("access: id=%s method=%s path=%.100s status=%d images=%d queue=%.1f encode=%.1f "
         "decode=%.1f pixels=%.1f png=%.1f total=%.1f",
         x->id, x->method ? x->method : "-", x->path ? x->path : "-", status, images, ms(t->queue),
-        ms(t->encode), ms(t->decode), ms(t->pixels), ms(t->png), ms(clock_ns() - x->arrived_ns));
+        ms(t->encode), ms(t->decode), ms(t->pixels), ms(x->encode_ns),
+        ms(clock_ns() - x->arrived_ns));
 }
 
-static bool job_was_cancelled(const struct exchange *x)
-{
-    return x->job && x->job->err.code == ERR_CANCELLED;
-}
-
-/* A resumed connection whose client is gone may be reported as complete: then the job knows. */
+/* A resumed connection whose client is gone may be reported as complete. */
 static int final_status(const struct exchange *x, enum MHD_RequestTerminationCode why)
 {
-    bool lost = why != MHD_REQUEST_TERMINATED_COMPLETED_OK || job_was_cancelled(x);
-
-    return lost ? 499 : x->reply.status;
+    return why != MHD_REQUEST_TERMINATED_COMPLETED_OK || x->gone ? 499 : x->reply.status;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *c, void **context,
@@ -356,7 +356,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **context,
     watch_disarm(h->o.watch, x->watched);
     set_deadline(x, h->o.idle_ns);
     stats_request(h->o.stats, status);
-    if (status == 499 && !job_was_cancelled(x)) /* those the scheduler has counted */
+    if (status == 499)
         stats_add(h->o.stats, STATS_CLIENT_ABORTS, 1);
     log_access(x, status);
     if (x->stage != STAGE_HEADERS)

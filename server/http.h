@@ -3,8 +3,9 @@
  * exchange; its route's handler runs when headers and body are complete, and either fills the reply
  * or suspends the exchange and fills the reply after exchange_resume:
  *
- *     run(app, x):     queue_reserve; exchange_suspend(x, ...); queue_push(job)  -- then hands off
- * x scheduler:       exchange_resume(x) resume(app, x):  job -> x->reply
+ *     run(app, x):       exchange_suspend(x); then the job goes to the queue (submit.h)
+ *     any thread:        exchange_resume(x)
+ *     resume(app, x):    job -> x->reply; not called when the client has gone
  *
  * Handlers run on the listener's few threads and never block.
  */
@@ -43,7 +44,10 @@ struct exchange {
     char client[JOB_CLIENT_MAX]; /* who asks: peer.h */
     struct buf body;
     struct reply reply;
-    struct job *job; /* NULL, or owned by the exchange unless suspended */
+    int64_t encode_ns;        /* spent on PNGs and the like, for the access line */
+    struct job *job;          /* NULL, or held */
+    struct job_waiter waiter; /* for the job */
+    bool gone;                /* set before resume: the client has left */
 
     /* http.c's own */
     struct http *http;
@@ -64,9 +68,12 @@ void http_close(struct http *h);
 
 /* A request header; NULL if absent. For handlers. */
 const char *exchange_header(const struct exchange *x, const char *name);
-/* gone(arg): the client left; called at most once, by the watch's thread, before resume has run. */
-void exchange_suspend(struct exchange *x, void (*gone)(void *arg), void *arg);
-/* Once for every suspend; any thread. arg: the exchange, which the caller does not touch after. */
-void exchange_resume(void *exchange);
+/* In a handler, which returns without a reply. */
+void exchange_suspend(struct exchange *x);
+/* In the same handler, last: gone(x) is called at most once, by the watch's thread, when the client
+ * leaves before resume has run. */
+void exchange_watch(struct exchange *x, void (*gone)(void *exchange));
+/* Once for every suspend; any thread. The caller does not touch the exchange after. */
+void exchange_resume(struct exchange *x);
 
 #endif

@@ -80,6 +80,8 @@ int job_new(const char *id, const char *client, struct gen_request *request,
         return err_set(e, ERR_NOMEM, "job: out of memory");
     }
     job->request = *request;
+    atomic_store(&job->holds, 1);
+    pthread_mutex_init(&job->lock, NULL);
     snprintf(job->id, sizeof job->id, "%s", id);
     snprintf(job->client, sizeof job->client, "%s", client);
     job->arrived_ns = clock_ns();
@@ -100,21 +102,92 @@ static void picture_release(struct picture *p)
     image_release(&p->image);
 }
 
+struct job *job_hold(struct job *job)
+{
+    atomic_fetch_add(&job->holds, 1);
+    return job;
+}
+
 void job_free(struct job *job)
 {
-    if (!job)
+    if (!job || atomic_fetch_sub(&job->holds, 1) > 1)
         return;
     for (int i = 0; i < job->n_pictures; i++)
         picture_release(&job->pictures[i]);
     mem_free(job->pictures);
     prompts_release(&job->prompts);
     gen_request_release(&job->request);
+    pthread_mutex_destroy(&job->lock);
     mem_free(job);
 }
 
+/* ---- who waits ---- */
+
+bool job_over(const struct job *job)
+{
+    return atomic_load(&job->state) == JOB_DONE;
+}
+
+void job_join(struct job *job, struct job_waiter *w)
+{
+    pthread_mutex_lock(&job->lock);
+    if (job_over(job)) {
+        w->told(w->arg, true);
+    } else {
+        w->next = job->waiters;
+        job->waiters = w;
+    }
+    pthread_mutex_unlock(&job->lock);
+}
+
+bool job_leave(struct job *job, struct job_waiter *w)
+{
+    struct job_waiter **link = &job->waiters;
+    bool was_in;
+
+    pthread_mutex_lock(&job->lock);
+    while (*link && *link != w)
+        link = &(*link)->next;
+    was_in = *link != NULL;
+    if (was_in)
+        *link = w->next;
+    if (was_in && !job->waiters && !job->kept)
+        atomic_store(&job->cancel, JOB_CLIENT_GONE);
+    pthread_mutex_unlock(&job->lock);
+    return was_in;
+}
+
+void job_keep(struct job *job)
+{
+    pthread_mutex_lock(&job->lock);
+    job->kept = true;
+    pthread_mutex_unlock(&job->lock);
+}
+
+void job_cancel(struct job *job)
+{
+    atomic_store(&job->cancel, JOB_CANCELLED);
+}
+
+static void tell_the_end(struct job *job)
+{
+    struct job_waiter *w, *next;
+
+    pthread_mutex_lock(&job->lock);
+    atomic_store(&job->state, JOB_DONE);
+    for (w = job->waiters; w; w = next) {
+        next = w->next; /* after the end its storage is not ours */
+        w->told(w->arg, true);
+    }
+    job->waiters = NULL;
+    pthread_mutex_unlock(&job->lock);
+}
+
+/* ---- the end ---- */
+
 enum err_code job_expired(const struct job *job, int64_t now_ns)
 {
-    if (atomic_load(&job->cancel) == JOB_CLIENT_GONE)
+    if (atomic_load(&job->cancel) != JOB_WANTED)
         return ERR_CANCELLED;
     return now_ns >= job->deadline_ns ? ERR_TIMEOUT : ERR_NONE;
 }
@@ -131,7 +204,9 @@ static int pictures_ready(const struct job *job)
 void job_set_expired(struct job *job, enum err_code why, int64_t now_ns)
 {
     if (why == ERR_CANCELLED)
-        err_set(&job->err, why, "the client went away");
+        err_set(&job->err, why,
+                atomic_load(&job->cancel) == JOB_CANCELLED ? "the job was cancelled"
+                                                           : "the client went away");
     else
         err_set(&job->err, why, "deadline: %.1f s have passed, %d of %d pictures were ready",
                 (double)(now_ns - job->arrived_ns) / 1e9, pictures_ready(job), job->n_pictures);
@@ -175,6 +250,6 @@ void job_finish(struct job *job)
 {
     if (job->err.code == ERR_NONE)
         keep_best(job);
-    job->state = JOB_DONE;
-    job->on_done(job->on_done_arg);
+    tell_the_end(job);
+    job_free(job);
 }

@@ -1,15 +1,19 @@
 /*
- * A request on its way through the daemon. At every moment a job has one owner, who alone touches
- * it (but for `cancel`, which any thread may set):
+ * A request on its way through the daemon. Several may hold a job: the queue or scheduler, the
+ * exchange that waits for it, the shelf that keeps it under its id. Who may touch it:
  *
- *     PARSED   the HTTP thread that made it, until queue_push
- *     QUEUED   the queue, then the scheduler, until the device does something for it
- *     RUNNING  the scheduler, until job_finish
- *     DONE     whoever on_done tells: the HTTP thread again, which frees it
+ *     PARSED   the HTTP thread that made it, everything, until queue_push
+ *     QUEUED   the scheduler, everything, until the device does something for it
+ *     RUNNING  the scheduler, everything, until job_finish
+ *     DONE     nobody: any thread that holds it may read everything
+ *
+ * At all times any thread that holds it may read id, client, request and the atomic fields, and
+ * call what is marked "any thread".
  */
 #ifndef SERVER_JOB_H
 #define SERVER_JOB_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,7 +28,7 @@
 #define JOB_CLIENT_MAX 64
 
 enum job_state { JOB_PARSED, JOB_QUEUED, JOB_RUNNING, JOB_DONE };
-enum job_cancel { JOB_WANTED, JOB_CLIENT_GONE };
+enum job_cancel { JOB_WANTED, JOB_CLIENT_GONE, JOB_CANCELLED };
 
 /* A picture to be drawn goes through WAITING, DRAWING, TOKENS, DRAWN, READY. Requests of other
  * kinds begin at the stage that they are about, and need no rows. */
@@ -60,7 +64,16 @@ struct picture {
 
 /* Nanoseconds spent in each stage; pixels includes the score. */
 struct job_times {
-    int64_t queue, encode, decode, pixels, png;
+    int64_t queue, encode, decode, pixels;
+};
+
+/* Somebody who waits for a job. */
+struct job_waiter {
+    /* Any thread, under the job's lock: no job_* call on this job, nothing that waits. over: the
+     * job is DONE, and this was the last call. */
+    void (*told)(void *arg, bool over);
+    void *arg;
+    struct job_waiter *next; /* job.c's own */
 };
 
 struct job {
@@ -68,9 +81,13 @@ struct job {
     char client[JOB_CLIENT_MAX]; /* whose turn it takes: a key's name or an address */
     struct gen_request request;  /* owned */
     int64_t arrived_ns, deadline_ns;
-    _Atomic int cancel; /* enum job_cancel */
+    _Atomic int state, cancel; /* enum job_state, enum job_cancel */
+    _Atomic int holds;         /* job.c's own */
 
-    enum job_state state;
+    pthread_mutex_t lock; /* guards the waiters and `kept` */
+    struct job_waiter *waiters;
+    bool kept;
+
     struct job *next; /* in the owner's list */
     struct line_link links[LINE_N];
     _Atomic int ahead;      /* requests served before this one, while it is queued */
@@ -81,16 +98,31 @@ struct job {
     int n_pictures; /* those of a prompt side by side; after job_finish at most request.n of each */
     struct job_times times;
     struct err err; /* ERR_NONE: the pictures are there */
-
-    void (*on_done)(void *arg); /* any thread, exactly once; the job may be freed inside */
-    void *on_done_arg;
 };
 
 /* request: prepared (gen_request_prepare); given away, also on failure. It wants `places` places of
  * the queue: one a picture. */
 int job_new(const char *id, const char *client, struct gen_request *request,
             const struct engine_info *info, struct job **ret_job, struct err *e);
+/* One more who holds the job, and one less: the last one frees it. Any thread. */
+struct job *job_hold(struct job *job);
 void job_free(struct job *job);
+
+/* ---- waiting for it; any thread ---- */
+
+bool job_over(const struct job *job);
+/* Adds a waiter, who is told at once if the job is over. The storage is the caller's, until told
+ * that the job is over or until job_leave. */
+void job_join(struct job *job, struct job_waiter *w);
+/* True: the waiter has not been told of the end and will not be; false: it has been. A job that
+ * loses its last waiter ends as cancelled, unless it is kept. */
+bool job_leave(struct job *job, struct job_waiter *w);
+/* From now on the job goes on without waiters. */
+void job_keep(struct job *job);
+/* Ends it at the next turn of the scheduler, whoever waits. */
+void job_cancel(struct job *job);
+
+/* ---- for the scheduler ---- */
 
 /* How a picture of the job is drawn. */
 struct gen_settings job_settings(const struct job *job, const struct picture *p);
@@ -99,7 +131,8 @@ struct gen_settings job_settings(const struct job *job, const struct picture *p)
 enum err_code job_expired(const struct job *job, int64_t now_ns);
 /* err of a job that must not go on, in words. */
 void job_set_expired(struct job *job, enum err_code why, int64_t now_ns);
-/* The scheduler's last touch: sorts and trims the pictures unless err is set, then on_done. */
+/* The last touch: sorts and trims the pictures unless err is set, tells those who wait, and gives
+ * up the caller's hold. */
 void job_finish(struct job *job);
 
 #endif

@@ -77,7 +77,7 @@ int queue_reserve(struct queue *q, int pictures, struct err *e)
 
 void queue_push(struct queue *q, struct job *job)
 {
-    job->state = JOB_QUEUED;
+    atomic_store(&job->state, JOB_QUEUED);
     job->next = NULL;
     pthread_mutex_lock(&q->lock);
     *q->last = job;

@@ -24,7 +24,8 @@ void queue_free(struct queue *q);
 
 /* Takes places for a job's pictures. BUSY: over the limit; UNAVAILABLE: closed. Any thread. */
 int queue_reserve(struct queue *q, int pictures, struct err *e);
-/* Hands a job with reserved places to the queue, which owns it from here. Cannot fail. Any thread.
+/* Hands a job with reserved places, and the caller's hold on it, to the queue. Cannot fail. Any
+ * thread.
  */
 void queue_push(struct queue *q, struct job *job);
 /* Refuses new reservations; jobs that have one still come. Any thread. */
@@ -34,7 +35,7 @@ void queue_wake(struct queue *q);
 
 /* ---- the scheduler's side ---- */
 
-/* The oldest job, owned by the caller from here; NULL if there is none. */
+/* The oldest job, with the hold on it; NULL if there is none. */
 struct job *queue_pop(struct queue *q);
 void queue_release(struct queue *q, int pictures);
 /* Until there is a job, a wake, or timeout_ms have passed. */

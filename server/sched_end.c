@@ -39,7 +39,7 @@ static void record(struct sched *s, const struct job *job)
         stats_observe(s->stats, STATS_DECODE, job->times.decode);
         stats_observe(s->stats, STATS_PIXELS, job->times.pixels);
     } else if (code == ERR_CANCELLED) {
-        stats_add(s->stats, STATS_CLIENT_ABORTS, 1);
+        stats_add(s->stats, STATS_CANCELLED, 1);
     } else if (code == ERR_TIMEOUT) {
         stats_add(s->stats, STATS_DEADLINES, 1);
     } else if (is_failure(code)) {
@@ -52,7 +52,7 @@ void sched_publish(struct sched *s)
     int running = 0;
 
     for (const struct job *job = s->jobs; job; job = job->next)
-        running += job->state == JOB_RUNNING;
+        running += atomic_load(&job->state) == JOB_RUNNING;
     atomic_store(&s->running, running);
     atomic_store(&s->rows_used, s->engine->info.rows - s->engine->calls->rows_free(s->engine));
 }

@@ -7,9 +7,9 @@
 
 void sched_note_begin(struct job *job)
 {
-    if (job->state == JOB_RUNNING)
+    if (atomic_load(&job->state) == JOB_RUNNING)
         return;
-    job->state = JOB_RUNNING;
+    atomic_store(&job->state, JOB_RUNNING);
     job->times.queue = clock_ns() - job->arrived_ns;
 }
 

@@ -38,6 +38,8 @@ static const struct {
     [STATS_REJECTED_DRAINING] = { "clipgen_rejected_total", "{reason=\"draining\"}", "" },
     [STATS_CLIENT_ABORTS] = { "clipgen_client_aborts_total", "",
                               "Requests whose client went away." },
+    [STATS_CANCELLED] = { "clipgen_cancelled_total", "",
+                          "Jobs dropped because their client left or cancelled them." },
     [STATS_DEADLINES] = { "clipgen_deadline_total", "", "Requests that passed their deadline." },
 };
 

@@ -16,7 +16,8 @@ enum stats_counter {
     STATS_STEPS,         /* of the engine */
     STATS_REJECTED_FULL, /* 429 */
     STATS_REJECTED_DRAINING,
-    STATS_CLIENT_ABORTS,
+    STATS_CLIENT_ABORTS, /* exchanges whose client left before the answer was out */
+    STATS_CANCELLED,     /* jobs that ended because nobody wanted them any more */
     STATS_DEADLINES,
     STATS_N_COUNTERS
 };

@@ -634,6 +634,7 @@ static void test_slow_reader_is_cut_off(void **state)
 /* The job's slots are free and nothing more is drawn for it. */
 static void assert_dropped(struct fixture *f)
 {
+    wait_for_stat(f, STATS_CANCELLED, 1);
     wait_for_stat(f, STATS_CLIENT_ABORTS, 1);
     assert_int_equal(atomic_load(&f->fake->live), 0);
     assert_int_equal(queue_pictures(f->app.queue), 0);

@@ -80,12 +80,7 @@ static void test_image_request(void **state)
     buf_release(&json);
 }
 
-static void note_done(void *arg)
-{
-    *(int *)arg = 1;
-}
-
-static struct job *submit(struct queue *q, const struct engine_info *info, int *done)
+static struct job *submit(struct queue *q, const struct engine_info *info)
 {
     struct gen_request r = { .inputs = mem_alloc(1, sizeof *r.inputs),
                              .n_inputs = 1,
@@ -100,10 +95,8 @@ static struct job *submit(struct queue *q, const struct engine_info *info, int *
 
     r.inputs[0] = (struct input){ .weight = 1, .ids = mem_alloc(FAKE_CONTEXT, sizeof(int32_t)) };
     assert_int_equal(job_new("id", "", &r, info, &job, NULL), 0);
-    job->on_done = note_done;
-    job->on_done_arg = done;
     assert_int_equal(queue_reserve(q, 3, NULL), 0);
-    queue_push(q, job);
+    queue_push(q, job_hold(job));
     return job;
 }
 
@@ -121,10 +114,9 @@ static void test_scheduler(void **state)
     assert_int_equal(stats_new(&stats, NULL), 0);
     assert_int_equal(sched_new(&fake->engine, q, stats, &s, NULL), 0);
     for (long n = 1; code == ERR_NOMEM; n++) {
-        int done = 0;
-        struct job *job = submit(q, &fake->engine.info, &done);
+        struct job *job = submit(q, &fake->engine.info);
         mem_fail_after(n);
-        while (!done)
+        while (!job_over(job))
             sched_turn(s);
         mem_fail_after(0);
         code = job->err.code;

@@ -194,8 +194,9 @@ static void image_body(int w, int h, bool jpeg, const char *prefix, struct buf *
     assert_int_equal(image_new(w, h, 3, &img, NULL), 0);
     img.px[0] = 200;
     buf_init(&bytes, 1 << 20);
-    assert_int_equal(
-        jpeg ? jpeg_encode(&img, 90, NULL, &bytes, NULL) : png_encode(&img, NULL, 0, &bytes, NULL), 0);
+    assert_int_equal(jpeg ? jpeg_encode(&img, 90, NULL, &bytes, NULL)
+                          : png_encode(&img, NULL, 0, &bytes, NULL),
+                     0);
     buf_init(body, 1 << 20);
     buf_printf(body, "{\"image\":\"%s", prefix);
     base64_encode(bytes.data, bytes.len, body);
