@@ -64,6 +64,16 @@ void file_map_close(struct file_map *m)
     m->size = 0;
 }
 
+void file_map_forget(const void *data, size_t n)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)data + n) / page * page;
+
+    if (begin < end)
+        madvise((void *)begin, end - begin, MADV_DONTNEED); /* a hint: it may fail */
+}
+
 /* Appends what is left of fd; stops one byte over max. */
 static int read_all(int fd, const char *path, size_t max, struct buf *b, struct err *e)
 {

@@ -19,6 +19,9 @@ struct file_map {
 /* Maps a regular file of at most max bytes. */
 int file_map_open(const char *path, size_t max, struct file_map *ret_map, struct err *e);
 void file_map_close(struct file_map *m);
+/* The pages of n bytes inside a map are not wanted for now: they leave this process' memory and are
+ * read again from the file when they are touched. */
+void file_map_forget(const void *data, size_t n);
 
 /* Reads a whole file of at most max bytes into an initialised buf. */
 int file_read(const char *path, size_t max, struct buf *ret_buf, struct err *e);

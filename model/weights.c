@@ -31,7 +31,8 @@ static const struct {
 } DTYPES[] = {
     [W_F64] = { "F64", 8 },   [W_F32] = { "F32", 4 },   [W_F16] = { "F16", 2 },
     [W_BF16] = { "BF16", 2 }, [W_I64] = { "I64", 8 },   [W_I32] = { "I32", 4 },
-    [W_U8] = { "U8", 1 },     [W_BOOL] = { "BOOL", 1 },
+    [W_I16] = { "I16", 2 },   [W_I8] = { "I8", 1 },     [W_U8] = { "U8", 1 },
+    [W_BOOL] = { "BOOL", 1 },
 };
 #define N_DTYPES ((int)(sizeof DTYPES / sizeof *DTYPES))
 
@@ -64,7 +65,7 @@ static int read_dtype(struct weights_entry *t, const json_t *j, struct err *e)
             return 0;
         }
     return err_set(e, ERR_UNSUPPORTED,
-                   "dtype '%.16s' is none of F64, F32, F16, BF16, I64, I32, U8, BOOL", name);
+                   "dtype '%.16s' is none of F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL", name);
 }
 
 /* Fills dims and bytes. */

@@ -6,6 +6,7 @@
 #ifndef MODEL_WEIGHTS_H
 #define MODEL_WEIGHTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +16,7 @@
 #define WEIGHTS_HEADER_MAX ((size_t)16 << 20)
 #define WEIGHTS_DIMS_MAX 8
 
-enum weights_dtype { W_F64, W_F32, W_F16, W_BF16, W_I64, W_I32, W_U8, W_BOOL };
+enum weights_dtype { W_F64, W_F32, W_F16, W_BF16, W_I64, W_I32, W_I16, W_I8, W_U8, W_BOOL };
 
 struct weights_entry {
     const char *name;
@@ -40,6 +41,12 @@ const char *weights_metadata(const struct weights *w, const char *key);
 int64_t weights_entry_count(const struct weights_entry *entry);
 const char *weights_dtype_name(enum weights_dtype t);
 size_t weights_dtype_size(enum weights_dtype t); /* bytes of one element */
+bool weights_is_real(enum weights_dtype t);      /* F64, F32, F16, BF16 */
+/* Elements first .. first + n - 1 of data, of a real dtype, as floats. */
+void weights_convert_f32(enum weights_dtype t, const void *data, size_t first, size_t n,
+                         float *dst);
+/* One element of an integer dtype. */
+int64_t weights_load_int(enum weights_dtype t, const unsigned char *p);
 
 /* Converts an entry's values; dst has weights_entry_count() elements. Integer dtypes only to i32,
  * others to f32. */

@@ -24,10 +24,11 @@ static double load_f64(const unsigned char *p)
     return v;
 }
 
-static int64_t load_int(enum weights_dtype t, const unsigned char *p)
+int64_t weights_load_int(enum weights_dtype t, const unsigned char *p)
 {
     int64_t i64;
     int32_t i32;
+    int16_t i16;
 
     switch (t) {
     case W_I64:
@@ -36,6 +37,11 @@ static int64_t load_int(enum weights_dtype t, const unsigned char *p)
     case W_I32:
         memcpy(&i32, p, sizeof i32);
         return i32;
+    case W_I16:
+        memcpy(&i16, p, sizeof i16);
+        return i16;
+    case W_I8:
+        return (signed char)*p;
     default:
         return *p;
     }
@@ -83,10 +89,10 @@ int weights_read_i32(const struct weights_entry *entry, int32_t *dst, struct err
     size_t size = weights_dtype_size(entry->dtype), n = (size_t)weights_entry_count(entry);
 
     if (weights_is_real(entry->dtype))
-        return err_set(e, ERR_FORMAT, "tensor %.96s: dtype is %s, wanted I64, I32, U8 or BOOL",
+        return err_set(e, ERR_FORMAT, "tensor %.96s: dtype is %s, wanted I64, I32, I16, I8, U8 or BOOL",
                        entry->name, weights_dtype_name(entry->dtype));
     for (size_t i = 0; i < n; i++) {
-        int64_t v = load_int(entry->dtype, src + i * size);
+        int64_t v = weights_load_int(entry->dtype, src + i * size);
         if (v < INT32_MIN || v > INT32_MAX)
             return err_set(e, ERR_FORMAT, "tensor %.96s: element %zu is %lld, outside 32 bits",
                            entry->name, i, (long long)v);

@@ -179,6 +179,24 @@ static void test_map(void **state)
     file_map_close(&m);
 }
 
+static void test_map_forget(void **state)
+{
+    enum { SIZE = 5 << 12 };
+    struct file_map m = { 0 };
+    char bytes[SIZE];
+    struct err e = { 0 };
+
+    (void)state;
+    memset(bytes, 'x', sizeof bytes);
+    assert_int_equal(file_write(tmp_path("pages"), bytes, sizeof bytes, &e), 0);
+    assert_int_equal(file_map_open(tmp_path("pages"), SIZE, &m, &e), 0);
+    assert_memory_equal(m.data, bytes, sizeof bytes);
+    file_map_forget(m.data + 1, SIZE - 2);
+    assert_memory_equal(m.data, bytes, sizeof bytes);
+    file_map_forget(m.data, 0);
+    file_map_close(&m);
+}
+
 static void test_map_refused(void **state)
 {
     struct file_map m = { 0 };
@@ -312,6 +330,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_mode_follows_umask),
     cmocka_unit_test(test_read),
     cmocka_unit_test(test_map),
+    cmocka_unit_test(test_map_forget),
     cmocka_unit_test(test_map_refused),
     cmocka_unit_test(test_dirs),
     cmocka_unit_test(test_join),

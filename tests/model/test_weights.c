@@ -35,7 +35,7 @@ static const struct refusal REFUSALS[] = {
     { "{\"__metadata__\":{\"k\":1}}", 0, ERR_FORMAT, "__metadata__: k is no string" },
     { "{\"a\":1}", 0, ERR_FORMAT, "tensor a: dtype is missing or no string" },
     { "{\"a\":{\"dtype\":\"F8_E4M3\"}}", 0, ERR_UNSUPPORTED,
-      "tensor a: dtype 'F8_E4M3' is none of F64, F32, F16, BF16, I64, I32, U8, BOOL" },
+      "tensor a: dtype 'F8_E4M3' is none of F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL" },
     { "{\"a\":{\"dtype\":\"F32\"}}", 0, ERR_FORMAT, "tensor a: shape is missing or no list" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1]}}", 0, ERR_FORMAT,
       "tensor a: shape has 9 dimensions, at most 8 are allowed" },
@@ -158,6 +158,7 @@ static struct weights_out *sample_out(void)
     static const double wide[3] = { 1.5, -2.0, 0x1p-20 };
     static const int64_t whole[3] = { -1, 0, 2147483647 };
     static const unsigned char bytes[3] = { 0, 1, 255 };
+    static const int16_t narrow[3] = { -2, 0, 300 };
     static const int64_t dim[2] = { 3, 1 };
     struct weights_out *o;
     struct err e;
@@ -170,20 +171,22 @@ static struct weights_out *sample_out(void)
     assert_int_equal(weights_out_add(o, "bf16", W_BF16, 1, dim, real, &e), 0);
     assert_int_equal(weights_out_add(o, "f64", W_F64, 1, dim, wide, &e), 0);
     assert_int_equal(weights_out_add(o, "i64", W_I64, 1, dim, whole, &e), 0);
+    assert_int_equal(weights_out_add(o, "i16", W_I16, 1, dim, narrow, &e), 0);
+    assert_int_equal(weights_out_add(o, "i8", W_I8, 1, dim, bytes, &e), 0);
     assert_int_equal(weights_out_add(o, "none", W_F32, 1, (int64_t[]){ 0 }, NULL, &e), 0);
     return o;
 }
 
 static void check_sample(const struct weights *w)
 {
-    static const char *const ORDER[] = { "u8", "f16", "f32", "bf16", "f64", "i64", "none" };
+    static const char *const ORDER[] = { "u8", "f16", "f32", "bf16", "f64", "i64", "i16", "i8", "none" };
     float real[3];
     int32_t whole[3];
     struct err e;
 
-    assert_int_equal(weights_n(w), 7);
+    assert_int_equal(weights_n(w), 9);
     assert_string_equal(weights_metadata(w, "who"), "a \"test\"");
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 9; i++)
         assert_string_equal(weights_at(w, i)->name, ORDER[i]);
     for (int i = 1; i < 5; i++) {
         const float *want = (const float[]){ 1.5f, -2.0f, 0x1p-20f };
@@ -196,6 +199,11 @@ static void check_sample(const struct weights *w)
     assert_int_equal(whole[2], 2147483647);
     assert_int_equal(weights_read_i32(weights_find(w, "u8"), whole, &e), 0);
     assert_int_equal(whole[2], 255);
+    assert_int_equal(weights_read_i32(weights_find(w, "i16"), whole, &e), 0);
+    assert_int_equal(whole[0], -2);
+    assert_int_equal(whole[2], 300);
+    assert_int_equal(weights_read_i32(weights_find(w, "i8"), whole, &e), 0);
+    assert_int_equal(whole[2], -1);
 }
 
 static void test_round_trip(void **state)
@@ -265,7 +273,7 @@ static void test_wrong_kinds(void **state)
     assert_int_equal(weights_read_i32(&whole, &i, &e), -1);
     assert_string_equal(e.msg, "tensor i: element 0 is 2147483648, outside 32 bits");
     assert_int_equal(weights_read_i32(&real, &i, &e), -1);
-    assert_string_equal(e.msg, "tensor x: dtype is F32, wanted I64, I32, U8 or BOOL");
+    assert_string_equal(e.msg, "tensor x: dtype is F32, wanted I64, I32, I16, I8, U8 or BOOL");
 }
 
 /* Files of the reference library, when they are there. */

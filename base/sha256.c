@@ -1,0 +1,38 @@
+#include "base/sha256.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include <nettle/sha2.h>
+
+#include "base/file.h"
+
+/* Digested and given back at a time: a large file passes through little memory. */
+#define PIECE ((size_t)16 << 20)
+
+static void digest_map(const struct file_map *m, unsigned char digest[SHA256_DIGEST_SIZE])
+{
+    struct sha256_ctx ctx;
+
+    sha256_init(&ctx);
+    for (size_t at = 0; at < m->size; at += PIECE) {
+        size_t n = m->size - at < PIECE ? m->size - at : PIECE;
+        sha256_update(&ctx, n, m->data + at);
+        file_map_forget(m->data + at, n);
+    }
+    sha256_digest(&ctx, SHA256_DIGEST_SIZE, digest);
+}
+
+int sha256_file(const char *path, char ret_text[SHA256_TEXT_BYTES], struct err *e)
+{
+    unsigned char digest[SHA256_DIGEST_SIZE];
+    struct file_map m;
+
+    if (file_map_open(path, SIZE_MAX, &m, e))
+        return -1;
+    digest_map(&m, digest);
+    file_map_close(&m);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(ret_text + 2 * i, 3, "%02x", digest[i]);
+    return 0;
+}
