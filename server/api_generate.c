@@ -34,7 +34,8 @@ static bool wants_png(const struct exchange *x)
 {
     const char *accept = exchange_header(x, "Accept");
 
-    return accept && strcasestr(accept, "image/png") && !strcasestr(accept, "application/json");
+    return !x->as_json && accept && strcasestr(accept, "image/png") &&
+           !strcasestr(accept, "application/json");
 }
 
 /* Where a picture came from travels with the file. */
@@ -184,6 +185,4 @@ void api_generate_resume(struct app *app, struct exchange *x)
         reply_sheet(app, x);
     else
         reply_pictures(app, x);
-    stats_observe(app->stats, STATS_PNG, x->encode_ns);
-    stats_observe(app->stats, STATS_TOTAL, clock_ns() - job->arrived_ns);
 }

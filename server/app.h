@@ -12,12 +12,14 @@
 #include "server/queue.h"
 #include "server/request.h"
 #include "server/sched.h"
+#include "server/shelf.h"
 #include "server/stats.h"
 #include "server/watch.h"
 
 struct app {
     struct engine *engine; /* handlers only tokenize and read info */
     struct queue *queue;
+    struct shelf *shelf;
     struct sched *sched;
     struct stats *stats;
     struct watch *watch;

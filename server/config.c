@@ -22,6 +22,11 @@ const struct conf_row CONFIG_ROWS[] = {
              "open connections of the work listener; more wait in the kernel"),
     CONF_INT("server", "queue_max", "256", 64, 16384, S, queue_max,
              "pictures allowed to wait for the device; a request for more gets 429"),
+    CONF_INT("server", "jobs_max", "256", 1, 4096, S, jobs_max,
+             "jobs kept for clients that ask with Prefer: respond-async or Idempotency-Key; the "
+             "one that ended first makes room"),
+    CONF_REAL("server", "jobs_ttl_s", "600", 1, 604800, S, jobs_ttl_s,
+              "seconds that such a job is kept after its end"),
     CONF_REAL("server", "timeout_s", "300", 0.1, 86400, S, timeout_s,
               "seconds a request may take before it gets 504"),
     CONF_REAL("server", "drain_s", "60", 0, 86400, S, drain_s,

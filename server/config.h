@@ -14,8 +14,8 @@
 struct config {
     /* [server] */
     char *listen, *admin_listen;
-    int64_t threads, connections, queue_max;
-    double timeout_s, drain_s, stuck_s;
+    int64_t threads, connections, queue_max, jobs_max;
+    double jobs_ttl_s, timeout_s, drain_s, stuck_s;
     bool half_close_is_gone;
     int log_level; /* enum log_level */
     /* [limits] */

@@ -86,6 +86,7 @@ static int open_scheduler(struct daemon *d, struct err *e)
     struct app *a = &d->app;
 
     if (stats_new(&a->stats, e) || queue_new((int)d->config->queue_max, &a->queue, e) ||
+        shelf_new((int)d->config->jobs_max, ns(d->config->jobs_ttl_s), &a->shelf, e) ||
         sched_new(a->engine, a->queue, a->stats, &a->sched, e) || sched_start(a->sched, e))
         return -1;
     d->sched_running = true;
@@ -233,6 +234,7 @@ static int serve(struct daemon *d, struct err *e)
             return err_set(e, ERR_DEVICE, "the device failed; start the daemon again");
         if (app_alive(&d->app))
             service_ping(&d->service);
+        shelf_tidy(d->app.shelf);
         service_status(&d->service, "%s: %d running, %d pictures wait", d->app.engine->info.model,
                        sched_jobs(d->app.sched), queue_pictures(d->app.queue));
     }
@@ -279,6 +281,7 @@ static void daemon_close(struct daemon *d)
     http_close(d->admin);
     watch_close(a->watch);
     sched_free(a->sched);
+    shelf_free(a->shelf);
     queue_free(a->queue);
     stats_free(a->stats);
     if (a->engine)

@@ -271,6 +271,7 @@ static enum MHD_Result on_complete(struct exchange *x)
 
 static enum MHD_Result on_resumed(struct exchange *x)
 {
+    x->waited = true;
     watch_disarm(x->http->o.watch, x->watched);
     if (x->gone)
         reply_error(&x->reply, 499, NULL, "the client went away"); /* for the log */
@@ -356,6 +357,10 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **context,
     watch_disarm(h->o.watch, x->watched);
     set_deadline(x, h->o.idle_ns);
     stats_request(h->o.stats, status);
+    if (x->encode_ns)
+        stats_observe(h->o.stats, STATS_PNG, x->encode_ns);
+    if (x->waited && status == 200)
+        stats_observe(h->o.stats, STATS_TOTAL, clock_ns() - x->arrived_ns);
     if (status == 499)
         stats_add(h->o.stats, STATS_CLIENT_ABORTS, 1);
     log_access(x, status);

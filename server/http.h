@@ -48,6 +48,7 @@ struct exchange {
     struct job *job;          /* NULL, or held */
     struct job_waiter waiter; /* for the job */
     bool gone;                /* set before resume: the client has left */
+    bool as_json;             /* for resume: whatever the client accepts */
 
     /* http.c's own */
     struct http *http;
@@ -55,6 +56,7 @@ struct exchange {
     struct watched *watched;
     const struct route *route;
     int stage;
+    bool waited; /* has been suspended */
     int64_t arrived_ns;
     size_t discarded; /* bytes of a body over the limit */
 };

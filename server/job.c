@@ -58,7 +58,8 @@ static int alloc_pictures(struct job *job, const struct engine_info *info)
     job->pictures = mem_alloc((size_t)n, sizeof *job->pictures);
     if (!job->pictures)
         return -1;
-    job->n_pictures = job->places = n;
+    job->n_pictures = job->n_wanted = job->places = n;
+    job->n_tokens = info->tokens;
     for (int i = 0; i < n; i++) {
         struct picture *p = &job->pictures[i];
         p->tokens = mem_alloc((size_t)info->tokens, sizeof *p->tokens);
@@ -128,6 +129,14 @@ bool job_over(const struct job *job)
     return atomic_load(&job->state) == JOB_DONE;
 }
 
+double job_progress(const struct job *job)
+{
+    int n_tokens = job->request.kind == REQUEST_GENERATE ? job->n_tokens : 0;
+    double done = atomic_load(&job->drawn) + atomic_load(&job->ready);
+
+    return done / ((double)job->n_wanted * (n_tokens + 1));
+}
+
 void job_join(struct job *job, struct job_waiter *w)
 {
     pthread_mutex_lock(&job->lock);
@@ -174,6 +183,7 @@ static void tell_the_end(struct job *job)
     struct job_waiter *w, *next;
 
     pthread_mutex_lock(&job->lock);
+    job->ended_ns = clock_ns();
     atomic_store(&job->state, JOB_DONE);
     for (w = job->waiters; w; w = next) {
         next = w->next; /* after the end its storage is not ours */

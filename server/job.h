@@ -91,10 +91,15 @@ struct job {
     struct job *next; /* in the owner's list */
     struct line_link links[LINE_N];
     _Atomic int ahead;      /* requests served before this one, while it is queued */
+    _Atomic int drawn;      /* tokens of all its pictures */
+    _Atomic int ready;      /* pictures */
+    int64_t ended_ns;       /* of a job that is over */
     struct prompts prompts; /* owned; of REQUEST_GENERATE */
     int places;             /* of the queue that the job holds once it is in there */
     int64_t started_ns;     /* first picture got its slot; 0: none yet */
     struct picture *pictures;
+    int n_tokens;   /* of a picture */
+    int n_wanted;   /* pictures to be made ready */
     int n_pictures; /* those of a prompt side by side; after job_finish at most request.n of each */
     struct job_times times;
     struct err err; /* ERR_NONE: the pictures are there */
@@ -111,6 +116,8 @@ void job_free(struct job *job);
 /* ---- waiting for it; any thread ---- */
 
 bool job_over(const struct job *job);
+/* How much of it is done, 0..1: tokens that are drawn, or inputs that are looked at. */
+double job_progress(const struct job *job);
 /* Adds a waiter, who is told at once if the job is over. The storage is the caller's, until told
  * that the job is over or until job_leave. */
 void job_join(struct job *job, struct job_waiter *w);

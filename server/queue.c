@@ -75,6 +75,15 @@ int queue_reserve(struct queue *q, int pictures, struct err *e)
     return failed;
 }
 
+void queue_unreserve(struct queue *q, int pictures)
+{
+    pthread_mutex_lock(&q->lock);
+    q->pictures -= pictures;
+    q->coming--;
+    pthread_cond_signal(&q->change);
+    pthread_mutex_unlock(&q->lock);
+}
+
 void queue_push(struct queue *q, struct job *job)
 {
     atomic_store(&job->state, JOB_QUEUED);

@@ -24,6 +24,8 @@ void queue_free(struct queue *q);
 
 /* Takes places for a job's pictures. BUSY: over the limit; UNAVAILABLE: closed. Any thread. */
 int queue_reserve(struct queue *q, int pictures, struct err *e);
+/* Gives back what a reservation took, for a job that does not come after all. Any thread. */
+void queue_unreserve(struct queue *q, int pictures);
 /* Hands a job with reserved places, and the caller's hold on it, to the queue. Cannot fail. Any
  * thread.
  */

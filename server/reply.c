@@ -12,8 +12,11 @@ static const struct {
     { 400, "invalid_request_error", "invalid_value" },
     { 404, "invalid_request_error", "not_found" },
     { 405, "invalid_request_error", "method_not_allowed" },
+    { 409, "invalid_request_error", "not_done" },
+    { 410, "invalid_request_error", "gone" },
     { 413, "invalid_request_error", "too_large" },
     { 415, "invalid_request_error", "unsupported_media_type" },
+    { 422, "invalid_request_error", "idempotency_mismatch" },
     { 429, "overloaded_error", "queue_full" },
     { 499, "invalid_request_error", "cancelled" },
     { 500, "server_error", "internal" },
@@ -110,15 +113,15 @@ static json_t *json_text(const char *text)
     return json_string(ascii);
 }
 
-static json_t *error_object(int status, const char *param, const char *message)
+json_t *reply_error_json(int status, const char *param, const char *message)
 {
     size_t i = 0;
 
     while (i + 1 < sizeof STATUSES / sizeof STATUSES[0] && STATUSES[i].status != status)
         i++;
-    return json_pack("{s:{s:o,s:s,s:o?,s:s}}", "error", "message", json_text(message), "type",
-                     STATUSES[i].type, "param", param && *param ? json_text(param) : json_null(),
-                     "code", STATUSES[i].code);
+    return json_pack("{s:o,s:s,s:o?,s:s}", "message", json_text(message), "type", STATUSES[i].type,
+                     "param", param && *param ? json_text(param) : json_null(), "code",
+                     STATUSES[i].code);
 }
 
 void reply_error(struct reply *r, int status, const char *param, const char *fmt, ...)
@@ -129,7 +132,7 @@ void reply_error(struct reply *r, int status, const char *param, const char *fmt
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    set_body(r, status, error_object(status, param, message));
+    set_body(r, status, json_pack("{s:o}", "error", reply_error_json(status, param, message)));
 }
 
 void reply_err(struct reply *r, const struct err *e, const char *param)

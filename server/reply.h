@@ -14,6 +14,8 @@
 #define REPLY_HEADERS_MAX 8
 #define REPLY_BODY_MAX ((size_t)256 << 20)
 
+struct json_t; /* jansson's */
+
 struct reply_header {
     const char *name; /* static */
     char value[320];
@@ -42,9 +44,11 @@ void reply_err(struct reply *r, const struct err *e, const char *param);
 void reply_error(struct reply *r, int status, const char *param, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* {"message", "type", "param", "code"}: the inside of an error. */
+struct json_t *reply_error_json(int status, const char *param, const char *message);
+
 /* Sets status 200 and a JSON body. json: a json_t, given away; NULL (memory was out while it was
  * built) gives the error for that. */
-struct json_t;
 void reply_json(struct reply *r, struct json_t *json);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "server/api_generate.h"
 #include "server/api_health.h"
+#include "server/api_jobs.h"
 #include "server/api_metrics.h"
 #include "server/api_models.h"
 
@@ -14,6 +15,12 @@ const struct route ROUTES_WORK[] = {
       .body = ROUTE_JSON,
       .run = api_generate,
       .resume = api_generate_resume },
+    { .method = "GET", .path = "/v1/jobs/*", .run = api_jobs_get },
+    { .method = "DELETE",
+      .path = "/v1/jobs/*",
+      .run = api_jobs_delete,
+      .resume = api_jobs_delete_resume },
+    { .method = "GET", .path = "/v1/jobs/*/images/*", .run = api_jobs_image },
     { .method = "GET", .path = "/v1/models", .run = api_models },
     { .method = "GET", .path = "/healthz", .run = api_healthz, .probe = true },
     { .method = "GET", .path = "/livez", .run = api_livez, .probe = true },

@@ -114,6 +114,8 @@ void sched_step(struct sched *s)
     }
     stats_add(s->stats, STATS_STEPS, 1);
     stats_add(s->stats, STATS_TOKENS, n);
-    for (struct job *job = s->jobs; job; job = job->next)
+    for (struct job *job = s->jobs; job; job = job->next) {
+        atomic_fetch_add(&job->drawn, sched_count(job, PICTURE_DRAWING));
         collect_from(s, job);
+    }
 }

@@ -99,6 +99,8 @@ static int do_piece(struct sched *s, struct job *job, struct picture *p)
     if (p->stage != PICTURE_INPUT) /* its time is the prompt's */
         job->times.pixels += clock_ns() - begin;
     p->stage = next_stage(job, p);
+    if (p->stage == PICTURE_READY)
+        atomic_fetch_add(&job->ready, 1);
     if (job->request.kind != REQUEST_GENERATE)
         sched_give_place(s, job); /* which one with rows did when it got them */
     return 0;

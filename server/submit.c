@@ -1,5 +1,10 @@
 #include "server/submit.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "server/api_jobs.h"
+
 void submit_refuse(struct app *app, struct exchange *x, const struct err *e, const char *param)
 {
     reply_err(&x->reply, e, param);
@@ -41,16 +46,99 @@ static void client_gone(void *exchange)
     exchange_resume(x);
 }
 
-/* The order matters: suspended before anybody can resume it, watched once it can be left. */
-static void hand_over(struct app *app, struct exchange *x, struct job *job)
+/* The order matters: suspended before anybody can resume it, watched once there is something to
+ * leave. */
+void submit_wait(struct exchange *x)
 {
-    x->job = job_hold(job);
     x->waiter = (struct job_waiter){ .told = told, .arg = x };
     exchange_suspend(x);
-    job_join(job, &x->waiter);
-    queue_push(app->queue, job);
+    job_join(x->job, &x->waiter);
     exchange_watch(x, client_gone);
 }
+
+/* ---- jobs that are kept ---- */
+
+/* What the client's headers ask for. */
+struct wish {
+    bool async;
+    struct shelf_label label;
+};
+
+static bool prefers_async(const struct exchange *x)
+{
+    const char *prefer = exchange_header(x, "Prefer");
+
+    return prefer && strcasestr(prefer, "respond-async");
+}
+
+/* FNV-1a. A client that makes two of its own requests collide harms only itself. */
+static uint64_t hash(uint64_t h, const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ (unsigned char)bytes[i]) * 0x100000001b3u;
+    return h;
+}
+
+static int read_wish(const struct exchange *x, struct wish *w, struct err *e)
+{
+    const char *key = exchange_header(x, "Idempotency-Key");
+    size_t n = key ? strlen(key) : 0;
+
+    *w = (struct wish){ .async = prefers_async(x), .label.route = x->route };
+    if (key && (n == 0 || n >= SHELF_KEY_MAX))
+        return err_set(e, ERR_INVALID, "Idempotency-Key: %zu bytes is outside 1..%d", n,
+                       SHELF_KEY_MAX - 1);
+    snprintf(w->label.key, sizeof w->label.key, "%s", key ? key : "");
+    w->label.fingerprint = hash(0xcbf29ce484222325u, x->path, strlen(x->path));
+    w->label.fingerprint = hash(w->label.fingerprint, x->body.data, x->body.len);
+    return 0;
+}
+
+static bool is_kept(const struct wish *w)
+{
+    return w->async || *w->label.key;
+}
+
+static void accept(const struct wish *w, struct exchange *x, const struct job *job)
+{
+    api_jobs_describe(job, w->label.id, &x->reply);
+    x->reply.status = 202;
+    reply_header(&x->reply, "Location", "/v1/jobs/%s", w->label.id);
+    reply_header(&x->reply, "Preference-Applied", "respond-async");
+}
+
+/* The second time that a request comes: x gets what the first one gets. job: held. */
+static void answer_again(struct exchange *x, const struct wish *w, uint64_t fingerprint,
+                         struct job *job)
+{
+    x->job = job;
+    if (w->label.fingerprint != fingerprint) {
+        reply_error(&x->reply, 422, "Idempotency-Key",
+                    "Idempotency-Key: '%.60s' came before with "
+                    "another request",
+                    w->label.key);
+        return;
+    }
+    reply_header(&x->reply, "Idempotency-Replayed", "true");
+    if (w->async)
+        accept(w, x, job);
+    else
+        submit_wait(x);
+}
+
+static bool answered_again(struct app *app, struct exchange *x, struct wish *w)
+{
+    uint64_t fingerprint = w->label.fingerprint;
+    struct job *job;
+
+    if (!*w->label.key ||
+        shelf_find(app->shelf, x->client, w->label.key, &job, &w->label) != SHELF_HERE)
+        return false;
+    answer_again(x, w, fingerprint, job);
+    return true;
+}
+
+/* ---- new jobs ---- */
 
 static int make_job(const struct app *app, const struct exchange *x, struct gen_request *request,
                     char param[REQUEST_PARAM_MAX], struct job **ret_job, struct err *e)
@@ -62,13 +150,57 @@ static int make_job(const struct app *app, const struct exchange *x, struct gen_
     return job_new(x->id, x->client, request, &app->engine->info, ret_job, e);
 }
 
+static void push(struct app *app, struct exchange *x, const struct wish *w, struct job *job)
+{
+    x->job = job_hold(job);
+    if (w->async)
+        accept(w, x, job);
+    else
+        submit_wait(x);
+    queue_push(app->queue, job);
+}
+
+/* A job with places in the queue. */
+static void hand_over(struct app *app, struct exchange *x, struct wish *w, struct job *job)
+{
+    uint64_t fingerprint = w->label.fingerprint;
+    struct job *other = NULL;
+    struct err e;
+    int failed = 0;
+
+    if (is_kept(w)) {
+        job_keep(job);
+        failed = shelf_put(app->shelf, job, &w->label, &other, &e);
+    }
+    if (!failed && !other) {
+        push(app, x, w, job);
+        return;
+    }
+    queue_unreserve(app->queue, job->places);
+    job_free(job);
+    if (failed)
+        submit_refuse(app, x, &e, NULL);
+    else
+        answer_again(x, w, fingerprint, other); /* both came at the same moment */
+}
+
 void submit(struct app *app, struct exchange *x, struct gen_request *request)
 {
     char param[REQUEST_PARAM_MAX] = "";
+    struct wish w;
     struct err e;
     struct job *job;
 
+    if (read_wish(x, &w, &e)) {
+        gen_request_release(request);
+        submit_refuse(app, x, &e, "Idempotency-Key");
+        return;
+    }
     buf_release(&x->body); /* megabytes of base64, maybe for minutes */
+    if (answered_again(app, x, &w)) {
+        gen_request_release(request);
+        return;
+    }
     if (make_job(app, x, request, param, &job, &e)) {
         submit_refuse(app, x, &e, param);
         return;
@@ -78,5 +210,5 @@ void submit(struct app *app, struct exchange *x, struct gen_request *request)
         submit_refuse(app, x, &e, NULL);
         return;
     }
-    hand_over(app, x, job);
+    hand_over(app, x, &w, job);
 }

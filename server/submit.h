@@ -1,8 +1,12 @@
 /*
  * From a request to its job: what every endpoint does that wants the device.
  *
- *     void api_x(app, x)          { if (submit_ready(app, x) && !parse(...)) submit(app, x,
- * &request); } void api_x_resume(app, x)   { x->job is over: job -> x->reply }
+ *     void api_x(app, x)         { if (submit_ready(app, x) && parse(...)) submit(app, x,
+ * &request); } void api_x_resume(app, x)  { x->job is over: job -> x->reply }
+ *
+ * Two headers are honoured here for all of them. `Prefer: respond-async` answers 202 at once and
+ * keeps the job (api_jobs.h). `Idempotency-Key` keeps it too, and finds it again when the request
+ * comes a second time.
  */
 #ifndef SERVER_SUBMIT_H
 #define SERVER_SUBMIT_H
@@ -18,7 +22,9 @@ bool submit_ready(struct app *app, struct exchange *x);
  */
 void submit_refuse(struct app *app, struct exchange *x, const struct err *e, const char *param);
 /* Makes a job of the request (given away), hands it over and suspends x until it is over; or
- * replies why not. */
+ * replies that it is accepted, or why not. x->body is as it came, and empty after. */
 void submit(struct app *app, struct exchange *x, struct gen_request *request);
+/* In a handler: suspends x until x->job is over. */
+void submit_wait(struct exchange *x);
 
 #endif

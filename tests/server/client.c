@@ -110,36 +110,42 @@ void answer_release(struct answer *a)
     buf_release(&a->body);
 }
 
-void client_post(int fd, const char *json, const char *headers)
+static void send_request(int fd, const char *method, const char *path, const char *headers,
+                         const char *body)
 {
     struct buf b;
 
     buf_init(&b, 64 << 20);
-    buf_printf(&b,
-               "POST /v1/generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-               "%sContent-Length: %zu\r\n\r\n",
-               headers, strlen(json));
-    buf_puts(&b, json);
+    buf_printf(&b, "%s %s HTTP/1.1\r\nHost: x\r\n%s", method, path, headers);
+    if (body)
+        buf_printf(&b, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
+    buf_puts(&b, "\r\n");
+    buf_puts(&b, body ? body : "");
     client_send(fd, b.data);
     buf_release(&b);
 }
 
-void client_generate(int port, const char *json, const char *headers, struct answer *ret_answer)
+void client_call(int port, const char *method, const char *path, const char *headers,
+                 const char *body, struct answer *ret_answer)
 {
     int fd = client_connect(port);
 
-    client_post(fd, json, headers);
-    client_read(fd, false, ret_answer);
+    send_request(fd, method, path, headers, body);
+    client_read(fd, strcmp(method, "HEAD") == 0, ret_answer);
     close(fd);
+}
+
+void client_post(int fd, const char *json, const char *headers)
+{
+    send_request(fd, "POST", "/v1/generate", headers, json);
+}
+
+void client_generate(int port, const char *json, const char *headers, struct answer *ret_answer)
+{
+    client_call(port, "POST", "/v1/generate", headers, json, ret_answer);
 }
 
 void client_get(int port, const char *path, struct answer *ret_answer)
 {
-    int fd = client_connect(port);
-    char text[256];
-
-    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
-    client_send(fd, text);
-    client_read(fd, false, ret_answer);
-    close(fd);
+    client_call(port, "GET", path, "", NULL, ret_answer);
 }

@@ -24,6 +24,9 @@ void answer_release(struct answer *a);
 /* The value of a header, in a static buffer; NULL if absent. */
 const char *answer_header(const struct answer *a, const char *name);
 
+/* Any request on a connection of its own; headers end with "\r\n" each; body NULL for none. */
+void client_call(int port, const char *method, const char *path, const char *headers,
+                 const char *body, struct answer *ret_answer);
 /* POST /v1/generate with this JSON and extra headers ("Accept: image/png\r\n"). */
 void client_post(int fd, const char *json, const char *headers);
 /* On a connection of its own. */

@@ -18,6 +18,8 @@ struct fixture_options fixture_defaults(void)
         .rows = 4,
         .tokens = 6,
         .queue_max = 64,
+        .jobs_max = 8,
+        .jobs_ttl_s = 100,
         .connections = 64,
         .body_max = 1 << 20,
         .image_pixels = 1 << 16,
@@ -78,6 +80,7 @@ void fixture_open(struct fixture *f, const struct fixture_options *o)
     a->engine = &f->fake->engine;
     assert_int_equal(stats_new(&a->stats, NULL), 0);
     assert_int_equal(queue_new(o->queue_max, &a->queue, NULL), 0);
+    assert_int_equal(shelf_new(o->jobs_max, ns(o->jobs_ttl_s), &a->shelf, NULL), 0);
     assert_int_equal(sched_new(a->engine, a->queue, a->stats, &a->sched, NULL), 0);
     assert_int_equal(sched_start(a->sched, NULL), 0);
     assert_int_equal(watch_open(o->half_close_is_gone, &a->watch, NULL), 0);
@@ -106,6 +109,7 @@ void fixture_close(struct fixture *f)
     assert_int_equal(atomic_load(&f->fake->live), 0);
     watch_close(a->watch);
     sched_free(a->sched);
+    shelf_free(a->shelf);
     queue_free(a->queue);
     stats_free(a->stats);
     a->engine->calls->close(a->engine);

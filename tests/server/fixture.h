@@ -16,7 +16,8 @@ struct fixture {
 };
 
 struct fixture_options {
-    int rows, tokens, queue_max, connections;
+    int rows, tokens, queue_max, jobs_max, connections;
+    double jobs_ttl_s;
     size_t body_max, image_pixels;
     double timeout_s, header_s, body_s, write_s;
     bool half_close_is_gone;

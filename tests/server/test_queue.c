@@ -90,6 +90,21 @@ static void test_closed_refuses_but_takes_what_was_reserved(void **state)
     queue_free(q);
 }
 
+static void test_reservation_taken_back(void **state)
+{
+    struct queue *q;
+
+    (void)state;
+    assert_int_equal(queue_new(10, &q, NULL), 0);
+    assert_int_equal(queue_reserve(q, 10, NULL), 0);
+    queue_close(q);
+    assert_false(queue_drained(q));
+    queue_unreserve(q, 10);
+    assert_int_equal(queue_pictures(q), 0);
+    assert_true(queue_drained(q));
+    queue_free(q);
+}
+
 #define PUSHERS 4
 #define JOBS_EACH 500
 
@@ -166,6 +181,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_first_in_first_out),
     cmocka_unit_test(test_bound_counts_pictures_until_released),
     cmocka_unit_test(test_closed_refuses_but_takes_what_was_reserved),
+    cmocka_unit_test(test_reservation_taken_back),
     cmocka_unit_test(test_many_threads),
     cmocka_unit_test(test_wait_ends_by_wake_and_by_time),
 };
