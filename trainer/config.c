@@ -77,7 +77,10 @@ const struct conf_row CONFIG_ROWS[] = {
     INT("clip", "clip_text_layers", "3", 1, 64, clip_text_layers, "blocks of the text tower"),
     INT("clip", "clip_text_heads", "4", 1, 64, clip_text_heads,
         "attention heads of the text tower"),
-    TRAINING(clip, "2000", "128", "1e-3", "200", "0.05", "1", "0.998"),
+    REAL("clip", "clip_rebuilt", "0.5", 0, 0.9, clip_rebuilt,
+         "fraction of pictures seen as the VQGAN rebuilds them, for CLIP scores drawn pictures; "
+         "0: none, and no VQGAN is needed"),
+    TRAINING(clip, "2600", "128", "1e-3", "200", "0.05", "1", "0.998"),
 
     INT("vqgan", "vqgan_ch", "24", 4, 1024, vqgan_ch, "channels at full resolution"),
     TEXT("vqgan", "vqgan_mult", "1,2,4,4", 64, vqgan_mult,
@@ -112,7 +115,7 @@ const struct conf_row CONFIG_ROWS[] = {
     REAL("vqgan", "gan_weight", "0", 0, 100, gan_weight,
          "times the adaptive weight of the paper; 0: no GAN"),
     REAL("vqgan", "gan_rate", "2e-4", 0, 1, gan_rate, "learning rate of the discriminator"),
-    TRAINING(vqgan, "2500", "16", "1e-3", "100", "0", "1", "0.99"),
+    TRAINING(vqgan, "4000", "16", "1e-3", "100", "0", "1", "0.99"),
 
     INT("gpt", "gpt_layers", "6", 1, 128, gpt_layers, "transformer blocks"),
     INT("gpt", "gpt_width", "256", 8, 8192, gpt_width, "width of the transformer"),
@@ -124,7 +127,7 @@ const struct conf_row CONFIG_ROWS[] = {
          "subtract the mean embedding of each modality (C3) against the modality gap"),
     REAL("gpt", "gpt_null", "0.1", 0, 0.9, gpt_null,
          "fraction of pictures trained without condition, for classifier-free guidance"),
-    TRAINING(gpt, "7400", "16", "1.5e-3", "200", "0.01", "1", "0.998"),
+    TRAINING(gpt, "24000", "16", "1.5e-3", "200", "0.01", "1", "0.998"),
 
     TEXT("bundle", "bundle_name", "emoji-64", 63, bundle_name, "name that the daemon reports"),
     TEXT("bundle", "bundle_dir", "models/emoji-64", 4096, bundle_dir,

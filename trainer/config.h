@@ -37,6 +37,7 @@ struct config {
     char *folder, *font, *emoji_test, *annotations;
     int64_t side;
     double two_objects;
+    double clip_rebuilt;
     double size_min, size_max;
     bool flip;
     int64_t vocab_merges;

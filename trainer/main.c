@@ -21,8 +21,8 @@ static const struct {
     const char *help;
 } STAGES[] = {
     { "data", stage_data, false, "collect the pictures and learn the vocabulary" },
-    { "clip", stage_clip, true, "train CLIP on pictures and captions" },
     { "vqgan", stage_vqgan, true, "train the picture tokenizer: encoder, codebook, decoder" },
+    { "clip", stage_clip, true, "train CLIP on pictures and captions" },
     { "gpt", stage_gpt, true, "train the transformer on CLIP image embeddings" },
     { "bundle", stage_bundle, false, "pack the networks for clipgend" },
     { "eval", stage_eval, false, "measure the bundle on held-out prompts, draw a contact sheet" },
@@ -56,7 +56,7 @@ static void help(void)
          "same result as if it had never stopped. Watch DIR/STAGE/preview-*.png and "
          "metrics.jsonl.\n\n"
          "  clipgen-trainer data  --config etc/train-emoji-64.conf\n"
-         "  clipgen-trainer clip  --config etc/train-emoji-64.conf\n\n"
+         "  clipgen-trainer vqgan --config etc/train-emoji-64.conf\n\n"
          "--print-config writes the recipe with all defaults and comments. Keys of the recipe, "
          "each also a flag:\n");
     conf_help(CONFIG_ROWS, stdout);

@@ -72,11 +72,12 @@ int stage_open_networks(const struct stage *s, struct bundle_config *ret_network
     return 0;
 }
 
-/* The weights that a stage ended with. */
-static int load_result(const struct stage *s, const char *name, const char *prefix,
-                       struct param_list *params, struct err *e)
+int stage_load_result(const struct stage *s, const char *name, struct param_list *params,
+                      struct err *e)
 {
     struct weights *w;
+    char prefix[32];
+    snprintf(prefix, sizeof prefix, "%s.", name);
     if (run_open_result(s->config, name, &w, e))
         return -1;
     int failed = optim_load_result(params, prefix, w, e);
@@ -103,7 +104,7 @@ static int load_clip(const struct stage *s, struct bundle *b, struct err *e)
 {
     if (*s->config->clip_pretrained)
         return load_pretrained_clip(s, b, e);
-    return load_result(s, "clip", "clip.", &b->clip_params, e);
+    return stage_load_result(s, "clip", &b->clip_params, e);
 }
 
 int stage_open_frozen(const struct stage *s, struct bundle **ret_bundle, struct err *e)
@@ -118,7 +119,7 @@ int stage_open_frozen(const struct stage *s, struct bundle **ret_bundle, struct 
         return -1;
     }
     b->tokenizer = tok;
-    if (load_clip(s, b, e) || load_result(s, "vqgan", "vqgan.", &b->vqgan_params, e)) {
+    if (load_clip(s, b, e) || stage_load_result(s, "vqgan", &b->vqgan_params, e)) {
         bundle_close(b);
         return -1;
     }

@@ -36,6 +36,10 @@ int stage_open_loader(const struct stage *s, const struct dataset *ds, const str
                       int64_t batch, int context, uint64_t purpose, enum split split,
                       int64_t first_step, struct loader **ret_loader, struct err *e);
 
+/* The weights that the stage clip or vqgan ended with (their average where there is one). */
+int stage_load_result(const struct stage *s, const char *name, struct param_list *params,
+                      struct err *e);
+
 /* A bundle of the recipe's sizes with its tokenizer, and CLIP and VQGAN as their stages left them
  * (or the pretrained CLIP); gpt and condition are not filled. */
 int stage_open_frozen(const struct stage *s, struct bundle **ret_bundle, struct err *e);

@@ -18,6 +18,9 @@ struct step_clip {
     struct loader *loader;
     struct clip clip;
     struct param_list params;
+    struct vqgan *vqgan; /* frozen; only where CLIP sees rebuilt pictures */
+    struct param_list vqgan_params;
+    int64_t n_rebuilt; /* of every batch, the first ones; the order of a batch is random */
     struct optim optim;
     struct workspace work;
     /* of the step that runs */
@@ -30,14 +33,39 @@ struct step_clip {
     double flops;
 };
 
-static struct tensor *image_side(struct step_clip *s, struct pass *p)
+static struct tensor *upload(struct step_clip *s, struct pass *p, int64_t first, int64_t n)
+{
+    int64_t side = s->stage->config->side;
+    return pass_upload(p, DTYPE_U8, 4, (int64_t[]){ n, side, side, 3 },
+                       s->batch ? s->batch->pixels + first * side * side * 3 : NULL);
+}
+
+/* Pictures as they come back from their tokens. No tape. */
+static struct tensor *rebuild(struct step_clip *s, struct pass *p, const struct tensor *u8)
+{
+    struct tape *tape = p->tape;
+    struct tensor *ids;
+    p->tape = NULL;
+    struct tensor *z = vqgan_encode(p, s->vqgan, pixels_for_vqgan(p, u8));
+    struct tensor *q = vqgan_quantize(p, s->vqgan, z, &ids, NULL);
+    struct tensor *rebuilt = op_pixels_out(p, vqgan_decode(p, s->vqgan, q));
+    p->tape = tape;
+    return rebuilt;
+}
+
+static struct tensor *pictures(struct step_clip *s, struct pass *p)
 {
     const struct clip_config *c = &s->clip.config;
-    int64_t b = s->training->batch, side = c->image.size;
-    struct tensor *u8 = pass_upload(p, DTYPE_U8, 4, (int64_t[]){ b, side, side, 3 },
-                                    s->batch ? s->batch->pixels : NULL);
-    struct tensor *raw = clip_image(p, &s->clip, pixels_for_clip(p, c, u8));
-    return op_l2norm(p, raw, CLIP_NORM_EPS);
+    int64_t n = s->n_rebuilt;
+    struct tensor *plain = pixels_for_clip(p, c, upload(s, p, n, s->training->batch - n));
+    if (n == 0)
+        return plain;
+    return op_concat(p, pixels_for_clip(p, c, rebuild(s, p, upload(s, p, 0, n))), plain, 0);
+}
+
+static struct tensor *image_side(struct step_clip *s, struct pass *p)
+{
+    return op_l2norm(p, clip_image(p, &s->clip, pictures(s, p)), CLIP_NORM_EPS);
 }
 
 static struct tensor *text_side(struct step_clip *s, struct pass *p)
@@ -142,6 +170,8 @@ static void release(struct step_clip *s)
     optim_release(&s->optim);
     clip_release(&s->clip);
     param_list_release(&s->params);
+    vqgan_free(s->vqgan);
+    param_list_release(&s->vqgan_params);
     tokenizer_close(s->tok);
     dataset_close(s->ds);
     mem_free(s->end_rows);
@@ -161,12 +191,21 @@ static int open_host(struct step_clip *s, struct err *e)
     return 0;
 }
 
+static int open_vqgan(struct step_clip *s, struct err *e)
+{
+    if (s->n_rebuilt == 0)
+        return 0;
+    return vqgan_new(&s->networks.vqgan, &s->vqgan_params, &s->vqgan, e) ||
+           param_list_alloc(&s->vqgan_params, s->stage->dev, false, e) ||
+           stage_load_result(s->stage, "vqgan", &s->vqgan_params, e);
+}
+
 static int open_device(struct step_clip *s, struct err *e)
 {
     struct device *dev = s->stage->dev;
     struct optim_settings settings = stage_optim(s->training, 0.9f, 0.98f);
     workspace_graph *graphs[] = { graph };
-    if (clip_init(&s->clip, &s->networks.clip, &s->params, e) ||
+    if (open_vqgan(s, e) || clip_init(&s->clip, &s->networks.clip, &s->params, e) ||
         param_list_alloc(&s->params, dev, true, e) ||
         param_list_reset(&s->params, (uint64_t)s->stage->config->seed, e) ||
         optim_init(&s->optim, &settings, &s->params, dev, e))
@@ -176,8 +215,12 @@ static int open_device(struct step_clip *s, struct err *e)
 
 int stage_clip(const struct stage *stage, bool *ret_done, struct err *e)
 {
-    struct step_clip s = { .stage = stage, .training = &stage->config->clip };
+    const struct config *c = stage->config;
+    struct step_clip s = { .stage = stage,
+                           .training = &c->clip,
+                           .n_rebuilt = (int64_t)(c->clip_rebuilt * (double)c->clip.batch) };
     param_list_init(&s.params);
+    param_list_init(&s.vqgan_params);
     struct task task = { "clip", s.training, &s, step, save, load, NULL, begin };
     int failed;
     if (*stage->config->clip_pretrained)

@@ -16,6 +16,7 @@ static const char *const SETTINGS[][2] = {
     { "clip_heads", "2" },       { "clip_context", "16" },   { "clip_text_width", "16" },
     { "clip_text_layers", "1" }, { "clip_text_heads", "2" }, { "clip_steps", "10" },
     { "clip_batch", "8" },       { "clip_warmup", "2" },     { "clip_preview", "0" },
+    { "clip_rebuilt", "0" },
     { "vqgan_ch", "8" },         { "vqgan_mult", "1,1,2" },  { "vqgan_groups", "4" },
     { "vqgan_z", "4" },          { "vqgan_codebook", "32" }, { "restart_every", "4" },
     { "disc_ch", "4" },          { "disc_layers", "1" },     { "gan_start", "3" },

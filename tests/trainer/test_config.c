@@ -71,9 +71,9 @@ static void test_networks(void **state)
     assert_string_equal(n.name, "emoji-64");
     assert_int_equal(n.clip.image.size, 64);
     assert_int_equal(n.clip.text.vocab, 512 + 1500 + 2);
-    assert_int_equal(n.vqgan.levels, 3);
-    assert_int_equal(n.vqgan.mult[2], 4);
-    assert_int_equal(n.gpt.tokens, 16 * 16); /* 64 halved twice */
+    assert_int_equal(n.vqgan.levels, 4);
+    assert_int_equal(n.vqgan.mult[3], 4);
+    assert_int_equal(n.gpt.tokens, 8 * 8); /* 64 halved three times */
     assert_int_equal(n.gpt.vocab, n.vqgan.codebook);
     assert_int_equal(n.gpt.cond_dim, n.clip.embed_dim);
     assert_true(n.gpt.null_cond);
