@@ -18,6 +18,7 @@ static void cpu_close(void *ctx)
         return;
     for (int i = 0; i < CPU_THREADS_MAX; i++)
         mem_free(c->scratch[i]);
+    mem_free(c->shared);
     mem_free(c);
 }
 
@@ -32,6 +33,9 @@ static void cpu_set_threads(void *ctx, int threads)
 
 static int take_scratch(struct cpu *c, int n, struct err *e)
 {
+    c->shared = mem_alloc(CPU_SHARED_BYTES, 1);
+    if (!c->shared)
+        return err_set(e, ERR_NOMEM, "cpu: no memory for scratch that threads share");
     for (int i = 0; i < n && i < CPU_THREADS_MAX; i++) {
         c->scratch[i] = mem_alloc(CPU_SCRATCH_BYTES, 1);
         if (!c->scratch[i])

@@ -4,7 +4,8 @@
  *
  * Rules: parallel loops (`#pragma omp parallel for num_threads(c->threads)`) split work at places that do not depend
  * on the number of threads, and sums run in a fixed order, so that results are the same bytes for any thread count.
- * Memory a kernel needs beyond its operands is cpu_scratch(): a fixed piece per thread, taken at open.
+ * Memory a kernel needs beyond its operands is cpu_scratch(), a fixed piece per thread, and cpu_shared(), one
+ * piece for all; both are taken at open.
  */
 #ifndef KERNELS_CPU_CPU_H
 #define KERNELS_CPU_CPU_H
@@ -20,10 +21,12 @@
 
 #define CPU_THREADS_MAX 256
 #define CPU_SCRATCH_BYTES ((size_t)4 << 20)
+#define CPU_SHARED_BYTES ((size_t)16 << 20)
 
 struct cpu {
     int threads;
     unsigned char *scratch[CPU_THREADS_MAX]; /* CPU_SCRATCH_BYTES each, one per thread, 64-byte aligned */
+    unsigned char *shared;                   /* CPU_SHARED_BYTES for all threads of a kernel together */
 };
 
 /* The table of this instruction set. */

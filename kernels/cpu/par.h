@@ -55,6 +55,13 @@ static inline float *cpu_scratch(const struct cpu *c)
     return (float *)c->scratch[par_self()];
 }
 
+/* CPU_SHARED_BYTES for all threads. */
+static inline float *cpu_shared(const struct cpu *c)
+{
+    return (float *)c->shared;
+}
+
 #define CPU_SCRATCH_FLOATS ((int64_t)(CPU_SCRATCH_BYTES / sizeof(float)))
+#define CPU_SHARED_FLOATS ((int64_t)(CPU_SHARED_BYTES / sizeof(float)))
 
 #endif

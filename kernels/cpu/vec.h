@@ -35,6 +35,18 @@ static inline void vec_store(float *p, vec v)
 /* Four lanes, on every instruction set. */
 typedef float quad __attribute__((vector_size(4 * sizeof(float))));
 
+static inline quad quad_load(const float *p)
+{
+    quad q;
+    memcpy(&q, p, sizeof q);
+    return q;
+}
+
+static inline void quad_store(float *p, quad q)
+{
+    memcpy(p, &q, sizeof q);
+}
+
 /* Lanes that are a multiple of four apart, added. */
 static inline quad vec_fold(vec v)
 {
