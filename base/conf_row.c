@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/near.h"
 #include "base/num.h"
-
-enum { KEY_MAX = 63 }; /* longer words are never near a key */
 
 static char as_key(char c)
 {
@@ -24,44 +23,15 @@ const struct conf_row *conf_row_find(const struct conf_row *rows, const char *ke
     return NULL;
 }
 
-/* Levenshtein's distance: letters to add, drop or replace until key is word. */
-static size_t distance(const char *word, const char *key, size_t n)
-{
-    size_t before[KEY_MAX + 1], diagonal, kept;
-
-    for (size_t j = 0; j <= n; j++)
-        before[j] = j;
-    for (size_t i = 0; word[i]; i++) {
-        diagonal = before[0];
-        before[0] = i + 1;
-        for (size_t j = 1; j <= n; j++) {
-            size_t best = diagonal + (word[i] != as_key(key[j - 1]));
-            kept = before[j];
-            if (best > kept + 1)
-                best = kept + 1;
-            if (best > before[j - 1] + 1)
-                best = before[j - 1] + 1;
-            before[j] = best;
-            diagonal = kept;
-        }
-    }
-    return before[n];
-}
-
 const struct conf_row *conf_row_nearest(const struct conf_row *rows, const char *key, size_t n)
 {
     const struct conf_row *best = NULL;
-    size_t best_distance = n / 3 + 1; /* further away is another word, not a slip */
+    struct near near;
 
-    if (n > KEY_MAX)
-        return NULL;
-    for (; rows->type != CONF_T_END; rows++) {
-        size_t d = distance(rows->key, key, n);
-        if (d < best_distance || (d == best_distance && !best)) {
+    near_init(&near, key, n);
+    for (; rows->type != CONF_T_END; rows++)
+        if (near_try(&near, rows->key))
             best = rows;
-            best_distance = d;
-        }
-    }
     return best;
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/format.h"
 #include "base/num.h"
+#include "server/answer.h"
 #include "server/route.h"
 #include "server/submit.h"
 
@@ -140,9 +141,8 @@ static bool read_name(const char *name, int *ret_n, enum format *ret_format)
     return true;
 }
 
-static void reply_image(struct exchange *x, int n, enum format format)
+static void reply_image(const struct app *app, struct exchange *x, int n, enum format format)
 {
-    const struct format_options o = { .format = format, .quality = 90 };
     const struct job *job = x->job;
     int64_t begin = clock_ns();
     struct err e;
@@ -153,7 +153,7 @@ static void reply_image(struct exchange *x, int n, enum format format)
     }
     x->reply.type = format_mime(format);
     reply_header(&x->reply, "X-Seed", "%llu", (unsigned long long)job->pictures[n].seed);
-    if (format_encode(&job->pictures[n].image, &o, &x->reply.body, &e))
+    if (answer_picture(&app->engine->info, job, n, format, &x->reply.body, &e))
         reply_err(&x->reply, &e, NULL);
     x->encode_ns = clock_ns() - begin;
 }
@@ -175,7 +175,7 @@ void api_jobs_image(struct app *app, struct exchange *x)
     else if (x->job->err.code != ERR_NONE)
         reply_err(&x->reply, &x->job->err, NULL);
     else
-        reply_image(x, n, format);
+        reply_image(app, x, n, format);
 }
 
 /* ---- DELETE ---- */

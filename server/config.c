@@ -35,6 +35,11 @@ const struct conf_row CONFIG_ROWS[] = {
               "seconds without a turn of the device thread after which /livez fails"),
     CONF_BOOL("server", "half_close_is_gone", "true", S, half_close_is_gone,
               "a client that shuts down its sending side has left, and its request is dropped"),
+    CONF_BOOL("server", "any_model", "false", S, any_model,
+              "requests that name a model which is not served get the one that is, instead of 404: "
+              "for clients that always send gpt-image-1 or the like"),
+    CONF_BOOL("server", "image_metadata", "true", S, image_metadata,
+              "PNG and JPEG files say how they were made, unless the request says otherwise"),
     CONF_ENUM("server", "log_level", "info", "error|warn|info|debug", S, log_level,
               "least important lines to log"),
     CONF_INT("limits", "body_max_kib", "16384", 1, 262144, S, body_max_kib,

@@ -99,6 +99,10 @@ static void fill_app(struct daemon *d)
 
     a->limits.image_pixels = (size_t)d->config->image_pixels_max;
     a->limits.sampling = a->engine->info.sampling;
+    a->limits.embed_dim = a->engine->info.embed_dim;
+    a->limits.model = a->engine->info.model;
+    a->limits.any_model = d->config->any_model;
+    a->limits.metadata = d->config->image_metadata;
     a->limits.timeout_ms = (int)(d->config->timeout_s * 1000);
     a->stuck_ns = ns(d->config->stuck_s);
     a->started_ns = clock_ns();

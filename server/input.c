@@ -18,32 +18,26 @@ static int prepare_text(struct input *in, const struct engine *g, struct err *e)
     return g->calls->tokenize(g, in->text, in->text_len, in->ids, &in->end, e);
 }
 
-static int prepare_image(struct input *in, const struct engine *g, struct err *e)
+static int prepare_image(struct input *in, bool for_encoder, const struct engine *g, struct err *e)
 {
     struct image small;
 
-    if (g->calls->fit_image(g, &in->image, &small, e))
+    if (for_encoder ? g->calls->fit_picture(g, &in->image, &small, e)
+                    : g->calls->fit_image(g, &in->image, &small, e))
         return -1;
     image_release(&in->image);
     in->image = small;
     return 0;
 }
 
-static int prepare_nothing(struct input *in, const struct engine *g, struct err *e)
+int input_prepare(struct input *in, bool for_encoder, const struct engine *g, struct err *e)
 {
-    (void)in;
-    (void)g;
-    (void)e;
-    return 0;
-}
-
-int input_prepare(struct input *in, const struct engine *g, struct err *e)
-{
-    static int (*const PREPARE[])(struct input *, const struct engine *, struct err *) = {
-        [INPUT_TEXT] = prepare_text,
-        [INPUT_IMAGE] = prepare_image,
-        [INPUT_EMBEDDING] = prepare_nothing,
-    };
-
-    return PREPARE[in->kind](in, g, e);
+    switch (in->kind) {
+    case INPUT_TEXT:
+        return prepare_text(in, g, e);
+    case INPUT_IMAGE:
+        return prepare_image(in, for_encoder, g, e);
+    default:
+        return 0;
+    }
 }

@@ -5,6 +5,7 @@
 #ifndef SERVER_INPUT_H
 #define SERVER_INPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,9 +15,12 @@
 
 #define INPUT_NEGATIVE (-1) /* prompt number of what guidance leads away from */
 
+#define INPUT_NAME_MAX 40
+
 enum input_kind { INPUT_TEXT, INPUT_IMAGE, INPUT_EMBEDDING };
 
 struct input {
+    char name[INPUT_NAME_MAX]; /* the field that it is from: "prompt[2]" */
     enum input_kind kind;
     int prompt; /* 0.., or INPUT_NEGATIVE */
     float weight;
@@ -32,8 +36,9 @@ struct input {
 
 void input_release(struct input *in);
 
-/* Words to tokens, a picture to the few pixels that the engine looks at: a full queue of whole
- * photographs would fill the memory, and none of this is work for the device thread. Any thread. */
-int input_prepare(struct input *in, const struct engine *g, struct err *e);
+/* Words to tokens, a picture to the few pixels that the engine looks at (the encoder, or CLIP): a
+ * full queue of whole photographs would fill the memory, and none of this is work for the device
+ * thread. Any thread. */
+int input_prepare(struct input *in, bool for_encoder, const struct engine *g, struct err *e);
 
 #endif

@@ -56,7 +56,8 @@ static int alloc_pictures(struct job *job, const struct engine_info *info)
     int n = pictures_wanted(&job->request);
 
     job->pictures = mem_alloc((size_t)n, sizeof *job->pictures);
-    if (!job->pictures)
+    job->scores = mem_alloc((size_t)n, sizeof *job->scores);
+    if (!job->pictures || !job->scores)
         return -1;
     job->n_pictures = job->n_wanted = job->places = n;
     job->n_tokens = info->tokens;
@@ -116,6 +117,7 @@ void job_free(struct job *job)
     for (int i = 0; i < job->n_pictures; i++)
         picture_release(&job->pictures[i]);
     mem_free(job->pictures);
+    mem_free(job->scores);
     prompts_release(&job->prompts);
     gen_request_release(&job->request);
     pthread_mutex_destroy(&job->lock);
@@ -237,6 +239,17 @@ static void sort_pictures(struct picture *pictures, int n)
     memcpy(pictures, sorted, (size_t)n * sizeof *sorted);
 }
 
+static void note_scores(struct job *job)
+{
+    if (job->request.kind != REQUEST_GENERATE)
+        return;
+    job->n_scores = job->n_pictures;
+    for (int i = 0; i < job->n_pictures; i++) {
+        const struct picture *p = &job->pictures[i];
+        job->scores[i] = (struct job_score){ p->prompt, p->seed, p->score };
+    }
+}
+
 /* Of each prompt the best n, best first, when more were drawn than are kept; else all, in the order
  * of their seeds. */
 static void keep_best(struct job *job)
@@ -258,8 +271,10 @@ static void keep_best(struct job *job)
 
 void job_finish(struct job *job)
 {
-    if (job->err.code == ERR_NONE)
+    if (job->err.code == ERR_NONE) {
+        note_scores(job);
         keep_best(job);
+    }
     tell_the_end(job);
     job_free(job);
 }

@@ -62,6 +62,13 @@ struct picture {
     float score; /* cosine of prompt and picture */
 };
 
+/* How a candidate did, also one that is not kept. */
+struct job_score {
+    int prompt;
+    uint64_t seed;
+    float score;
+};
+
 /* Nanoseconds spent in each stage; pixels includes the score. */
 struct job_times {
     int64_t queue, encode, decode, pixels;
@@ -101,6 +108,8 @@ struct job {
     int n_tokens;   /* of a picture */
     int n_wanted;   /* pictures to be made ready */
     int n_pictures; /* those of a prompt side by side; after job_finish at most request.n of each */
+    struct job_score *scores; /* owned; of all candidates, in the order of prompts and seeds, after */
+    int n_scores;             /* job_finish */
     struct job_times times;
     struct err err; /* ERR_NONE: the pictures are there */
 };

@@ -93,8 +93,9 @@ int prompts_look(struct prompts *p, const struct gen_request *r, struct engine *
     int dim = g->info.embed_dim;
     size_t at = (size_t)p->looked * (size_t)dim;
 
-    if (embed(in, g, p->embeds + at, e) ||
-        g->calls->condition(g, p->embeds + at, source_of(in), p->conds + at, e))
+    if (embed(in, g, p->embeds + at, e))
+        return -1;
+    if (r->n_prompts && g->calls->condition(g, p->embeds + at, source_of(in), p->conds + at, e))
         return -1;
     p->looked++;
     return prompts_ready(p, r) ? mix_all(p, r, dim, e) : 0;

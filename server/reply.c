@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 static const struct {
     int status;
     const char *type, *code;
@@ -32,6 +34,8 @@ static const int STATUS_OF[] = {
     [ERR_UNSUPPORTED] = 501, [ERR_INTERNAL] = 500,
 };
 
+#define REAL_DIGITS 9 /* enough for every 32-bit float to come back as it was */
+
 /* For the moment when there is no memory left to build an answer in. */
 static const char NO_MEMORY[] = "{\"error\":{\"message\":\"out of memory\",\"type\":"
                                 "\"server_error\",\"param\":null,\"code\":\"unavailable\"}}\n";
@@ -44,21 +48,30 @@ void reply_init(struct reply *r)
 
 void reply_release(struct reply *r)
 {
+    for (int i = 0; i < r->n_headers; i++)
+        mem_free(r->headers[i].value);
     buf_release(&r->body);
 }
 
 void reply_header(struct reply *r, const char *name, const char *fmt, ...)
 {
     struct reply_header *h = &r->headers[r->n_headers];
-    va_list args;
+    va_list args, again;
+    size_t size;
 
     if (r->n_headers == REPLY_HEADERS_MAX)
         return;
-    h->name = name;
     va_start(args, fmt);
-    vsnprintf(h->value, sizeof h->value, fmt, args);
+    va_copy(again, args);
+    size = (size_t)vsnprintf(NULL, 0, fmt, args) + 1;
+    h->value = mem_alloc(size, 1);
+    if (h->value) {
+        vsnprintf(h->value, size, fmt, again);
+        h->name = name;
+        r->n_headers++;
+    }
+    va_end(again);
     va_end(args);
-    r->n_headers++;
 }
 
 int reply_status(enum err_code code)
@@ -85,7 +98,7 @@ static void set_body(struct reply *r, int status, json_t *json)
     buf_clear(&r->body);
     r->status = status;
     r->type = "application/json";
-    if (!json || json_dump_callback(json, dump_to_buf, &r->body, JSON_COMPACT))
+    if (!json || json_dump_callback(json, dump_to_buf, &r->body, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS)))
         r->body.failed = true;
     buf_puts(&r->body, "\n");
     if (buf_check(&r->body, NULL))

@@ -18,7 +18,7 @@ struct json_t; /* jansson's */
 
 struct reply_header {
     const char *name; /* static */
-    char value[320];
+    char *value;      /* owned */
 };
 
 struct reply {
@@ -32,7 +32,7 @@ struct reply {
 void reply_init(struct reply *r);
 void reply_release(struct reply *r);
 
-/* One more header, dropped when REPLY_HEADERS_MAX are there. */
+/* One more header, dropped when REPLY_HEADERS_MAX are there, or without memory. */
 void reply_header(struct reply *r, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

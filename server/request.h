@@ -1,6 +1,7 @@
 /*
- * The body of POST /v1/generate: JSON -> struct gen_request, every value within its limits. One
- * table of fields drives the parser, its messages and the table in docs/API.md.
+ * What a client asks for: inputs or tokens, how pictures are drawn, and what comes back. Every
+ * endpoint's body becomes a struct gen_request, each by its own table of fields (fields.h), with
+ * every value within its limits.
  */
 #ifndef SERVER_REQUEST_H
 #define SERVER_REQUEST_H
@@ -11,18 +12,25 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/format.h"
 #include "base/image.h"
 #include "model/bundle.h"
 #include "model/generate.h"
+#include "server/fields.h"
 #include "server/input.h"
 
 #define REQUEST_N_MAX 16
 #define REQUEST_CANDIDATES_MAX 64
-#define REQUEST_PROMPT_MAX 32000
-#define REQUEST_INPUTS_MAX 32             /* of all prompts together */
-#define REQUEST_DEPTH_MAX 8               /* of nested JSON */
-#define REQUEST_TIMEOUT_MS_MAX 86400000   /* a day */
-#define REQUEST_PARAM_MAX 64              /* bytes of a field's name in an answer */
+#define REQUEST_PROMPTS_MAX 16
+#define REQUEST_PROMPT_MAX 32000        /* bytes */
+#define REQUEST_INPUTS_MAX 32           /* of all prompts together */
+#define REQUEST_MIX_MAX 8               /* parts of a mix */
+#define REQUEST_WEIGHT_MAX 10           /* of a part, either sign */
+#define REQUEST_SOURCES "text|image"    /* order of enum gen_source */
+#define REQUEST_QUALITY 90              /* of JPEG and WebP, unless told otherwise */
+#define REQUEST_USER_MAX 64             /* bytes */
+#define REQUEST_TIMEOUT_MS_MAX 86400000 /* a day */
+#define REQUEST_PARAM_MAX FIELDS_PARAM_MAX
 #define REQUEST_SEED_MAX 9007199254740991 /* 2^53 - 1: every JSON reader keeps it exactly */
 
 enum request_kind {
@@ -32,36 +40,63 @@ enum request_kind {
     REQUEST_DECODE,   /* pictures of tokens */
 };
 
+/* Extras of an answer: a bit each. */
+enum request_return {
+    REQUEST_RETURN_TOKENS = 1,    /* of each picture */
+    REQUEST_RETURN_SCORES = 2,    /* of every candidate, also of those that are not kept */
+    REQUEST_RETURN_EMBEDDING = 4, /* of each picture */
+};
+#define REQUEST_RETURN_CHOICES "tokens|scores|embedding"
+
 enum priority { PRIORITY_HIGH, PRIORITY_NORMAL, PRIORITY_LOW, PRIORITY_N };
 
 struct gen_request {
     enum request_kind kind;
     struct input *inputs; /* owned */
     int n_inputs, n_prompts;
-    int32_t *tokens;   /* owned [n, tokens a picture]; REQUEST_DECODE */
+    const char *source; /* static: the field that the prompts are from; NULL: none yet */
+    int embedding_of;   /* enum gen_source, of that field */
+    int32_t *tokens;    /* owned [n, tokens a picture]; REQUEST_DECODE */
     int n, candidates; /* of each prompt: pictures in the answer; pictures drawn, the best n kept */
-    uint64_t seed;
+    int64_t seed;      /* of the first picture; below 0 while parsing: a random one is wanted */
     float temperature, top_p, guidance;
     int top_k;
-    bool want_tokens;
-    int priority;   /* enum priority */
-    int timeout_ms; /* from arrival to answer; 1 at least */
+    int output_format; /* enum format */
+    int quality;       /* 1..100; of JPEG and WebP */
+    bool metadata;     /* pictures carry how they were made */
+    unsigned returns;  /* enum request_return */
+    int priority;      /* enum priority */
+    int timeout_ms;    /* from arrival to answer; 1 at least */
+    char model[BUNDLE_NAME_MAX];
+    char user[REQUEST_USER_MAX + 1]; /* who the client's client is; for the log */
 };
 
 struct request_limits {
     size_t image_pixels;             /* of an image prompt, checked before it is decoded */
     int timeout_ms;                  /* most that a request may ask for */
+    int embed_dim;                   /* E: values of an embedding */
+    const char *model;               /* the one that is served */
+    bool any_model;                  /* names of others are taken for this one */
+    bool metadata;                   /* of requests that do not say */
     struct bundle_sampling sampling; /* for fields that are left out */
 };
 
+/* Nothing asked for yet, everything else as limits say. */
+struct gen_request gen_request_default(enum request_kind kind, const struct request_limits *limits);
+void gen_request_release(struct gen_request *r);
+/* What one field cannot see: values that do not go together; fills in what follows from others. */
+int gen_request_check(struct gen_request *r, const struct request_limits *limits,
+                      char ret_param[REQUEST_PARAM_MAX], struct err *e);
+
 /*
- * text: n bytes. ret_param: the field that is to blame, "" if no single one is; set on failure.
- * INVALID and FORMAT: the client's mistake; TOO_LARGE: the picture has too many pixels. Any thread.
+ * The body of POST /v1/generate, n bytes. ret_param: the field that is to blame, "" if no single
+ * one is; set on failure. INVALID and FORMAT: the client's mistake; TOO_LARGE: a picture has too
+ * many pixels; NOT_FOUND: another model. Any thread.
  */
 int gen_request_parse(const char *text, size_t n, const struct request_limits *limits,
                       struct gen_request *ret_request, char ret_param[REQUEST_PARAM_MAX],
                       struct err *e);
-void gen_request_release(struct gen_request *r);
+extern const struct field_table GENERATE_FIELDS;
 
 /* input_prepare for every input. ret_param as in gen_request_parse. Any thread. */
 int gen_request_prepare(struct gen_request *r, const struct engine *g,
@@ -69,11 +104,8 @@ int gen_request_prepare(struct gen_request *r, const struct engine *g,
 
 /* Seed of picture i of a prompt: (seed + i) mod 2^53. A request for that seed alone draws the same
  * picture again. */
-uint64_t request_seed(uint64_t seed, int i);
+uint64_t request_seed(int64_t seed, int i);
 /* How picture i of a prompt is drawn. */
 struct gen_settings request_settings(const struct gen_request *r, int i);
-
-/* The table of fields as markdown. */
-void request_print_fields(struct buf *out);
 
 #endif

@@ -86,6 +86,9 @@ void fixture_open(struct fixture *f, const struct fixture_options *o)
     assert_int_equal(watch_open(o->half_close_is_gone, &a->watch, NULL), 0);
     a->limits.image_pixels = o->image_pixels;
     a->limits.sampling = a->engine->info.sampling;
+    a->limits.embed_dim = a->engine->info.embed_dim;
+    a->limits.model = a->engine->info.model;
+    a->limits.metadata = true;
     a->limits.timeout_ms = (int)(o->timeout_s * 1000);
     a->stuck_ns = ns(20);
     a->started_ns = clock_ns();

@@ -15,6 +15,8 @@
 
 static const struct request_limits LIMITS = {
     .image_pixels = 1000,
+    .embed_dim = FAKE_EMBED,
+    .model = "fake",
     .timeout_ms = 1000,
     .sampling = { .temperature = 1, .top_p = 1, .guidance = 1 },
 };
@@ -59,6 +61,13 @@ static void test_text_request(void **state)
 {
     (void)state;
     fail_each("{\"prompt\":\"a cat\",\"n\":2,\"candidates\":6}");
+}
+
+static void test_mixed_request(void **state)
+{
+    (void)state;
+    fail_each("{\"mix\":[{\"text\":\"a\"},{\"embedding\":[1,2,3,4],\"weight\":2}]}");
+    fail_each("{\"prompt\":[\"a\",\"b\"],\"negative_prompt\":\"c\",\"guidance_scale\":2}");
 }
 
 static void test_image_request(void **state)
@@ -134,6 +143,7 @@ static void test_scheduler(void **state)
 
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_text_request),
+    cmocka_unit_test(test_mixed_request),
     cmocka_unit_test(test_image_request),
     cmocka_unit_test(test_scheduler),
 };

@@ -12,12 +12,13 @@
 #include "base/png.h"
 #include "server/request.h"
 
-#define KNOWN                                                                                      \
-    "prompt, image, n, candidates, seed, temperature, top_k, top_p, guidance_scale, return, "      \
-    "priority, timeout_ms"
+#define EMBED 4
 
 static const struct request_limits LIMITS = {
     .image_pixels = 100,
+    .embed_dim = EMBED,
+    .model = "emoji-64",
+    .metadata = true,
     .timeout_ms = 300000,
     .sampling = { .temperature = 0.9f, .top_k = 40, .top_p = 0.95f, .guidance = 2 },
 };
@@ -39,14 +40,22 @@ static const struct {
     { "{\"a\":[[[[[[[[1]]]]]]]]}", ERR_INVALID, "", "body: nested deeper than 8" },
     { "{\"prompt\":\"\xff\"}", ERR_INVALID, "",
       "body: not JSON: line 1, column 11: unable to decode byte 0xff near '\"'" },
-    { "{}", ERR_INVALID, "prompt", "prompt: missing; give a prompt or an image" },
-    { "{\"prompt\":null}", ERR_INVALID, "prompt", "prompt: missing; give a prompt or an image" },
+    { "{}", ERR_INVALID, "prompt",
+      "prompt: missing; give one of prompt, image, embedding and mix" },
+    { "{\"prompt\":null}", ERR_INVALID, "prompt",
+      "prompt: missing; give one of prompt, image, embedding and mix" },
     { "{\"prompt\":\"\"}", ERR_INVALID, "prompt", "prompt: 0 bytes is outside 1..32000" },
-    { "{\"prompt\":7}", ERR_INVALID, "prompt", "prompt: a string is expected, not a number" },
-    { "{\"prompt\":[\"a\"]}", ERR_INVALID, "prompt", "prompt: a string is expected, not a list" },
-    { "{\"prompt\":\"a\",\"steps\":20}", ERR_INVALID, "steps",
-      "steps: unknown field; known are " KNOWN },
-    { "{\"prompt\":\"a\",\"N\":1}", ERR_INVALID, "N", "N: unknown field; known are " KNOWN },
+    { "{\"prompt\":7}", ERR_INVALID, "prompt",
+      "prompt: a string, or a list of strings is expected, not a number" },
+    { "{\"prompt\":[]}", ERR_INVALID, "prompt", "prompt: a list of 0 is outside 1..16" },
+    { "{\"prompt\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}", ERR_INVALID, "prompt",
+      "prompt: a list of 17 is outside 1..16" },
+    { "{\"prompt\":[\"a\",7]}", ERR_INVALID, "prompt",
+      "prompt[1]: a string is expected, not a number" },
+    { "{\"prompt\":[\"a\",\"\"]}", ERR_INVALID, "prompt",
+      "prompt[1]: 0 bytes is outside 1..32000" },
+    { "{\"prompt\":\"a\",\"steps\":20}", ERR_INVALID, "steps", "steps: unknown field" },
+    { "{\"prompt\":\"a\",\"N\":1}", ERR_INVALID, "N", "N: unknown field; did you mean n?" },
     { "{\"prompt\":\"a\",\"n\":0}", ERR_INVALID, "n", "n: 0 is outside 1..16" },
     { "{\"prompt\":\"a\",\"n\":17}", ERR_INVALID, "n", "n: 17 is outside 1..16" },
     { "{\"prompt\":\"a\",\"n\":\"2\"}", ERR_INVALID, "n",
@@ -76,7 +85,7 @@ static const struct {
     { "{\"prompt\":\"a\",\"return\":\"tokens\"}", ERR_INVALID, "return",
       "return: a list is expected, not a string" },
     { "{\"prompt\":\"a\",\"return\":[\"pixels\"]}", ERR_INVALID, "return",
-      "return: \"pixels\" is unknown; known is \"tokens\"" },
+      "return: 'pixels' is none of tokens|scores|embedding" },
     { "{\"prompt\":\"a\",\"return\":[{}]}", ERR_INVALID, "return",
       "return: the list holds strings, not an object" },
     { "{\"prompt\":\"a\",\"priority\":\"urgent\"}", ERR_INVALID, "priority",
@@ -88,12 +97,73 @@ static const struct {
     { "{\"prompt\":\"a\",\"timeout_ms\":300001}", ERR_INVALID, "timeout_ms",
       "timeout_ms: 300001 is outside 1..300000, the daemon's timeout_s" },
     { "{\"image\":5}", ERR_INVALID, "image", "image: a string is expected, not a number" },
-    { "{\"image\":\"QUJDRA==\"}", ERR_FORMAT, "image", "image: neither a PNG nor a JPEG" },
-    { "{\"image\":\"\"}", ERR_FORMAT, "image", "image: neither a PNG nor a JPEG" },
+    { "{\"image\":\"QUJDRA==\"}", ERR_FORMAT, "image", "image: neither PNG, JPEG nor WebP" },
+    { "{\"image\":\"\"}", ERR_FORMAT, "image", "image: neither PNG, JPEG nor WebP" },
     { "{\"image\":\"data:image/png,AAAA\"}", ERR_INVALID, "image",
-      "image: a data URL must be data:image/png;base64,... or data:image/jpeg;base64,..." },
+      "image: a data URL must be data:image/png;base64,... (or jpeg, webp)" },
     { "{\"image\":\"data:\"}", ERR_INVALID, "image",
-      "image: a data URL must be data:image/png;base64,... or data:image/jpeg;base64,..." },
+      "image: a data URL must be data:image/png;base64,... (or jpeg, webp)" },
+    { "{\"image\":\"QUJDR\"}", ERR_FORMAT, "image", NULL },
+    { "{\"prompt\":\"a\",\"image\":\"QUJDRA==\"}", ERR_INVALID, "image",
+      "image: prompt is given already; a request has one of prompt, image, embedding and mix, and "
+      "a "
+      "mix holds several" },
+    { "{\"mix\":[{\"text\":\"a\"}],\"prompt\":\"a\"}", ERR_INVALID, "prompt",
+      "prompt: mix is given already; a request has one of prompt, image, embedding and mix, and a "
+      "mix holds several" },
+    { "{\"embedding\":7}", ERR_INVALID, "embedding",
+      "embedding: a list of numbers, or a string is expected, not a number" },
+    { "{\"embedding\":[1,2,3]}", ERR_INVALID, "embedding",
+      "embedding: 3 numbers; this model's have 4" },
+    { "{\"embedding\":[1,2,3,\"4\"]}", ERR_INVALID, "embedding",
+      "embedding: element 3: a number is expected, not a string" },
+    { "{\"embedding\":[0,0,0,0]}", ERR_INVALID, "embedding", "embedding: all elements are 0" },
+    { "{\"embedding\":[0,0,1e300,0]}", ERR_INVALID, "embedding",
+      "embedding: element 2 is no number" },
+    { "{\"embedding\":\"QUJDRA==\"}", ERR_INVALID, "embedding",
+      "embedding: 4 bytes of base64; this model's have 16" },
+    { "{\"embedding\":\"AAAAAAAAAAAAAAAAAADAfw==\"}", ERR_INVALID, "embedding",
+      "embedding: element 3 is no number" },
+    { "{\"embedding\":[1,0,0,0],\"embedding_of\":\"sound\"}", ERR_INVALID, "embedding_of",
+      "embedding_of: 'sound' is none of text|image" },
+    { "{\"mix\":{}}", ERR_INVALID, "mix", "mix: a list is expected, not an object" },
+    { "{\"mix\":[]}", ERR_INVALID, "mix", "mix: a list of 0 is outside 1..8" },
+    { "{\"mix\":[1,2,3,4,5,6,7,8,9]}", ERR_INVALID, "mix", "mix: a list of 9 is outside 1..8" },
+    { "{\"mix\":[7]}", ERR_INVALID, "mix", "mix[0]: an object is expected, not a number" },
+    { "{\"mix\":[{\"text\":\"a\"},{}]}", ERR_INVALID, "mix",
+      "mix[1]: one of text, image and embedding is expected" },
+    { "{\"mix\":[{\"text\":\"a\",\"embedding\":[1,0,0,0]}]}", ERR_INVALID, "mix",
+      "mix[0]: one of text, image and embedding is expected" },
+    { "{\"mix\":[{\"text\":\"\"}]}", ERR_INVALID, "mix",
+      "mix[0]: text: 0 bytes is outside 1..32000" },
+    { "{\"mix\":[{\"text\":\"a\",\"weight\":11}]}", ERR_INVALID, "mix",
+      "mix[0]: weight: 11 is outside -10..10" },
+    { "{\"mix\":[{\"txt\":\"a\"}]}", ERR_INVALID, "mix",
+      "mix[0]: txt: unknown field; did you mean text?" },
+    { "{\"mix\":[{\"image\":\"QUJDRA==\"}]}", ERR_FORMAT, "mix",
+      "mix[0]: image: neither PNG, JPEG nor WebP" },
+    { "{\"prompt\":\"a\",\"negative_prompt\":7}", ERR_INVALID, "negative_prompt",
+      "negative_prompt: a string is expected, not a number" },
+    { "{\"prompt\":\"a\",\"negative_prompt\":\"b\",\"guidance_scale\":1}", ERR_INVALID,
+      "negative_prompt", "negative_prompt: has no effect without guidance; guidance_scale is 1" },
+    { "{\"prompt\":[\"a\",\"b\",\"c\"],\"candidates\":22}", ERR_INVALID, "candidates",
+      "candidates: 22 of each of 3 prompts are 66 pictures, more than 64" },
+    { "{\"prompt\":[\"a\",\"b\",\"c\",\"d\",\"e\"],\"n\":13}", ERR_INVALID, "n",
+      "n: 13 of each of 5 prompts are 65 pictures, more than 64" },
+    { "{\"prompt\":\"a\",\"output_format\":\"gif\"}", ERR_INVALID, "output_format",
+      "output_format: 'gif' is none of png|jpeg|webp" },
+    { "{\"prompt\":\"a\",\"quality\":0}", ERR_INVALID, "quality", "quality: 0 is outside 1..100" },
+    { "{\"prompt\":\"a\",\"quality\":101}", ERR_INVALID, "quality",
+      "quality: 101 is outside 1..100" },
+    { "{\"prompt\":\"a\",\"metadata\":1}", ERR_INVALID, "metadata",
+      "metadata: true or false is expected, not a number" },
+    { "{\"prompt\":\"a\",\"model\":\"dall-e-2\"}", ERR_NOT_FOUND, "model",
+      "model: 'dall-e-2' is not served here; emoji-64 is" },
+    { "{\"prompt\":\"a\",\"model\":7}", ERR_INVALID, "model",
+      "model: a string is expected, not a number" },
+    { "{\"prompt\":\"a\",\"user\":"
+      "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+      ERR_INVALID, "user", "user: 65 bytes is outside 0..64" },
     { "{\"image\":\"http://example.com/a.png\"}", ERR_FORMAT, "image", NULL },
 };
 
@@ -140,7 +210,7 @@ static void test_defaults_come_from_the_model(void **state)
     assert_int_equal(r.candidates, 1);
     assert_true(r.seed <= REQUEST_SEED_MAX);
     assert_true(r.temperature == 0.9f && r.top_p == 0.95f && r.guidance == 2 && r.top_k == 40);
-    assert_false(r.want_tokens);
+    assert_int_equal(r.returns, 0);
     assert_int_equal(r.priority, PRIORITY_NORMAL);
     assert_int_equal(r.timeout_ms, 300000);
     gen_request_release(&r);
@@ -162,13 +232,125 @@ static void test_every_field_is_taken(void **state)
     assert_int_equal(r.candidates, 64);
     assert_int_equal(r.seed, REQUEST_SEED_MAX);
     assert_true(r.temperature == 0 && r.top_p == 0.5f && r.guidance == 20 && r.top_k == 65536);
-    assert_true(r.want_tokens);
+    assert_int_equal(r.returns, REQUEST_RETURN_TOKENS);
     assert_int_equal(r.priority, PRIORITY_LOW);
     assert_int_equal(r.timeout_ms, 250);
     assert_int_equal(request_seed(r.seed, 0), REQUEST_SEED_MAX);
     assert_int_equal(request_seed(r.seed, 3), 2); /* goes on at 0 */
     assert_int_equal(request_settings(&r, 3).seed, 2);
     assert_int_equal(request_settings(&r, 3).top_k, 65536);
+    gen_request_release(&r);
+}
+
+/* The model's default guidance is 2, so a negative prompt has an effect. */
+static void test_answers_and_extras(void **state)
+{
+    struct gen_request r;
+
+    (void)state;
+    parse(
+        "{\"prompt\":\"a\",\"negative_prompt\":\"b\",\"output_format\":\"webp\",\"quality\":100,"
+        "\"metadata\":false,\"return\":[\"embedding\",\"scores\"],\"model\":\"emoji-64\",\"user\":"
+        "\"u-7\"}",
+        &r);
+    assert_int_equal(r.n_inputs, 2);
+    assert_int_equal(r.n_prompts, 1);
+    assert_int_equal(r.inputs[1].prompt, INPUT_NEGATIVE);
+    assert_string_equal(r.inputs[1].text, "b");
+    assert_int_equal(r.output_format, FORMAT_WEBP);
+    assert_int_equal(r.quality, 100);
+    assert_false(r.metadata);
+    assert_int_equal(r.returns, REQUEST_RETURN_EMBEDDING | REQUEST_RETURN_SCORES);
+    assert_string_equal(r.user, "u-7");
+    gen_request_release(&r);
+    parse("{\"prompt\":\"a\",\"negative_prompt\":\"\",\"guidance_scale\":1}", &r);
+    assert_int_equal(r.n_inputs, 1);
+    assert_true(r.metadata);
+    gen_request_release(&r);
+}
+
+static void test_list_of_prompts(void **state)
+{
+    struct gen_request r;
+
+    (void)state;
+    parse("{\"prompt\":[\"a\",\"b\"],\"n\":3,\"candidates\":32}", &r);
+    assert_int_equal(r.n_inputs, 2);
+    assert_int_equal(r.n_prompts, 2);
+    assert_int_equal(r.inputs[0].prompt, 0);
+    assert_int_equal(r.inputs[1].prompt, 1);
+    assert_string_equal(r.inputs[1].name, "prompt[1]");
+    gen_request_release(&r);
+}
+
+static void assert_unit(const struct input *in, float x, float y)
+{
+    assert_int_equal(in->kind, INPUT_EMBEDDING);
+    assert_true(in->given[0] == x && in->given[1] == y && in->given[2] == 0 && in->given[3] == 0);
+}
+
+static void test_embeddings_become_unit_vectors(void **state)
+{
+    struct gen_request r;
+
+    (void)state;
+    parse("{\"embedding\":[3,4,0,0]}", &r);
+    assert_unit(&r.inputs[0], 0.6f, 0.8f);
+    assert_int_equal(r.inputs[0].source, GEN_IMAGE);
+    gen_request_release(&r);
+    parse("{\"embedding_of\":\"text\",\"embedding\":\"AAAAQAAAAAAAAAAAAAAAAA==\"}", &r);
+    assert_unit(&r.inputs[0], 1, 0);
+    assert_int_equal(r.inputs[0].source, GEN_TEXT);
+    gen_request_release(&r);
+}
+
+static void test_mixes(void **state)
+{
+    struct gen_request r;
+
+    (void)state;
+    parse("{\"mix\":[{\"text\":\"a\",\"weight\":0.5},{\"text\":\"b\"},"
+          "{\"embedding\":[0,1,0,0],\"embedding_of\":\"text\",\"weight\":-1}]}",
+          &r);
+    assert_int_equal(r.n_inputs, 3);
+    assert_int_equal(r.n_prompts, 1);
+    assert_true(r.inputs[0].weight == 0.5f && r.inputs[1].weight == 1 && r.inputs[2].weight == -1);
+    assert_string_equal(r.inputs[1].text, "b");
+    assert_unit(&r.inputs[2], 0, 1);
+    assert_int_equal(r.inputs[2].source, GEN_TEXT);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(r.inputs[i].prompt, 0);
+    gen_request_release(&r);
+}
+
+/* What a mix says must fit into a picture's comment. */
+static void test_longest_mix(void **state)
+{
+    struct buf body;
+    struct gen_request r;
+    struct err e;
+    char param[REQUEST_PARAM_MAX];
+
+    (void)state;
+    buf_init(&body, 1 << 20);
+    buf_puts(&body, "{\"mix\":[{\"text\":\"bb\"},{\"text\":\"");
+    memset(buf_grow(&body, 31999), 'a', 31999);
+    buf_puts(&body, "\"}]}");
+    assert_int_equal(gen_request_parse(body.data, body.len, &LIMITS, &r, param, &e), -1);
+    assert_err(&e, ERR_INVALID, "mix: 32001 bytes of text together are over 32000");
+    buf_release(&body);
+}
+
+static void test_any_model_if_told_so(void **state)
+{
+    struct request_limits limits = LIMITS;
+    struct gen_request r;
+    char param[REQUEST_PARAM_MAX];
+    static const char BODY[] = "{\"prompt\":\"a\",\"model\":\"dall-e-2\"}";
+
+    (void)state;
+    limits.any_model = true;
+    assert_int_equal(gen_request_parse(BODY, strlen(BODY), &limits, &r, param, NULL), 0);
     gen_request_release(&r);
 }
 
@@ -252,22 +434,6 @@ static void test_image_of_too_many_pixels(void **state)
     }
 }
 
-static void test_prompt_and_image_exclude_each_other(void **state)
-{
-    struct gen_request r;
-    struct buf body;
-    struct err e;
-    char param[REQUEST_PARAM_MAX];
-
-    (void)state;
-    image_body(4, 4, false, "", &body);
-    body.data[body.len - 1] = ',';
-    buf_puts(&body, "\"prompt\":\"a\"}");
-    assert_int_equal(gen_request_parse(body.data, body.len, &LIMITS, &r, param, &e), -1);
-    assert_err(&e, ERR_INVALID, "image: give a prompt or an image, not both");
-    buf_release(&body);
-}
-
 static void test_longest_prompt(void **state)
 {
     struct buf body;
@@ -300,7 +466,7 @@ static void test_docs_have_the_table(void **state)
     buf_init(&doc, 1 << 20);
     buf_init(&table, 1 << 16);
     assert_int_equal(file_read(path, 1 << 20, &doc, NULL), 0);
-    request_print_fields(&table);
+    fields_print_markdown(&GENERATE_FIELDS, &table);
     if (!strstr(doc.data, table.data))
         fail_msg("docs/API.md lacks this table:\n%s", table.data);
     buf_release(&doc);
@@ -312,10 +478,15 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_refused),
     cmocka_unit_test(test_defaults_come_from_the_model),
     cmocka_unit_test(test_every_field_is_taken),
+    cmocka_unit_test(test_answers_and_extras),
+    cmocka_unit_test(test_list_of_prompts),
+    cmocka_unit_test(test_embeddings_become_unit_vectors),
+    cmocka_unit_test(test_mixes),
+    cmocka_unit_test(test_longest_mix),
+    cmocka_unit_test(test_any_model_if_told_so),
     cmocka_unit_test(test_without_seed_every_request_differs),
     cmocka_unit_test(test_images),
     cmocka_unit_test(test_image_of_too_many_pixels),
-    cmocka_unit_test(test_prompt_and_image_exclude_each_other),
     cmocka_unit_test(test_longest_prompt),
     cmocka_unit_test(test_docs_have_the_table),
 };
