@@ -15,8 +15,11 @@
 #include "model/vqgan.h"
 #include "model/weights.h"
 
+#define BUNDLE_WEIGHTS "model.safetensors"
 #define BUNDLE_NAME_MAX 64
 #define BUNDLE_LICENCE_MAX 256
+#define BUNDLE_SOURCES_MAX 16
+#define BUNDLE_DIGEST_BYTES 65 /* SHA-256 as text, or empty */
 
 /* Limits of sampling settings: the same for bundles, recipes and requests. */
 #define SAMPLING_TEMPERATURE_MAX 10
@@ -29,6 +32,14 @@ struct bundle_sampling {
     int top_k;
 };
 
+/* A file that a bundle was converted from. */
+struct bundle_source {
+    char network[16]; /* "clip", "vqgan", "gpt", "vocab" */
+    char family[48];  /* whose names and conventions it had */
+    char file[128];   /* its name, without directories */
+    char sha256[BUNDLE_DIGEST_BYTES];
+};
+
 /* What config.json says. */
 struct bundle_config {
     char name[BUNDLE_NAME_MAX]; /* "emoji-64": letters, digits, . _ - */
@@ -39,6 +50,9 @@ struct bundle_config {
     struct gpt_config gpt;
     bool centred; /* condition.h */
     struct bundle_sampling sampling;
+    char weights_sha256[BUNDLE_DIGEST_BYTES]; /* of model.safetensors; empty: not recorded */
+    struct bundle_source source[BUNDLE_SOURCES_MAX]; /* none of a bundle that was trained here */
+    int n_sources;
 };
 
 struct bundle {
@@ -54,6 +68,8 @@ struct bundle {
 
 /* Reads config.json alone. */
 int bundle_config_read(const char *dir, struct bundle_config *ret_config, struct err *e);
+/* Checks and writes config.json into dir, atomically: the last file of a bundle to be written. */
+int bundle_config_write(const char *dir, const struct bundle_config *c, struct err *e);
 /* Loads a bundle into device memory. */
 int bundle_open(const char *dir, struct device *dev, struct bundle **ret_bundle, struct err *e);
 void bundle_close(struct bundle *b);

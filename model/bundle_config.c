@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "model/bundle_sources.h"
 
 #define VERSION 1
 #define PATH_MAX_BYTES 64
@@ -18,7 +19,15 @@ struct document {
     struct bundle_config c;
 };
 
-enum field_type { FIELD_INT, FIELD_INTS, FIELD_REAL, FIELD_REALS, FIELD_BOOL, FIELD_TEXT };
+enum field_type {
+    FIELD_INT,
+    FIELD_INTS,
+    FIELD_REAL,
+    FIELD_REALS,
+    FIELD_BOOL,
+    FIELD_TEXT,
+    FIELD_SOURCES
+};
 
 struct field {
     const char *path;
@@ -26,17 +35,23 @@ struct field {
     enum field_type type;
     double min, max; /* of numbers; TEXT: bytes; INTS, REALS: how many */
     size_t n_offset; /* INTS: where the number of elements is kept */
+    bool optional;   /* 0, false or empty where a file does not have it */
 };
 
 #define AT(path) #path, offsetof(struct document, c.path)
 /* The sizes of networks have their limits in *_config_check. */
-#define SIZE FIELD_INT, INT_MIN, INT_MAX, 0
-#define INT(min, max) FIELD_INT, min, max, 0
-#define SIZES(max, n) FIELD_INTS, 1, max, offsetof(struct document, c.n)
-#define REAL(min, max) FIELD_REAL, min, max, 0
-#define REALS(n) FIELD_REALS, n, n, 0
-#define BOOL FIELD_BOOL, 0, 0, 0
-#define TEXT(min, size) FIELD_TEXT, min, (size)-1, 0
+#define SIZE FIELD_INT, INT_MIN, INT_MAX, 0, false
+#define INT(min, max) FIELD_INT, min, max, 0, false
+#define SIZES(max, n) FIELD_INTS, 1, max, offsetof(struct document, c.n), false
+#define REAL(min, max) FIELD_REAL, min, max, 0, false
+#define REALS(n) FIELD_REALS, n, n, 0, false
+#define BOOL FIELD_BOOL, 0, 0, 0, false
+#define TEXT(min, size) FIELD_TEXT, min, (size)-1, 0, false
+/* Those that bundles of before do not have. */
+#define NEW_SIZE FIELD_INT, INT_MIN, INT_MAX, 0, true
+#define NEW_BOOL FIELD_BOOL, 0, 0, 0, true
+#define NEW_TEXT(size) FIELD_TEXT, 0, (size)-1, 0, true
+#define NEW_SOURCES FIELD_SOURCES, 0, 0, 0, true
 
 /* In the order of the file. */
 static const struct field FIELDS[] = {
@@ -56,6 +71,7 @@ static const struct field FIELDS[] = {
     { AT(clip.text.layers), SIZE },
     { AT(clip.text.heads), SIZE },
     { AT(clip.quick_gelu), BOOL },
+    { AT(clip.bilinear), NEW_BOOL },
     { AT(clip.mean), REALS(3) },
     { AT(clip.std), REALS(3) },
     { AT(vqgan.resolution), SIZE },
@@ -64,10 +80,13 @@ static const struct field FIELDS[] = {
     { AT(vqgan.res_blocks), SIZE },
     { AT(vqgan.attn_resolution), SIZE },
     { AT(vqgan.z_channels), SIZE },
+    { AT(vqgan.code_dim), NEW_SIZE },
     { AT(vqgan.codebook), SIZE },
     { AT(vqgan.groups), SIZE },
     { AT(vqgan.norm_eps), REAL(0, 1) },
     { AT(vqgan.unit_codes), BOOL },
+    { AT(vqgan.unit_range), NEW_BOOL },
+    { AT(vqgan.decoder_only), NEW_BOOL },
     { AT(gpt.layers), SIZE },
     { AT(gpt.width), SIZE },
     { AT(gpt.heads), SIZE },
@@ -81,6 +100,8 @@ static const struct field FIELDS[] = {
     { AT(sampling.top_k), INT(0, SAMPLING_TOP_K_MAX) },
     { AT(sampling.top_p), REAL(0, 1) },
     { AT(sampling.guidance), REAL(SAMPLING_GUIDANCE_MIN, SAMPLING_GUIDANCE_MAX) },
+    { AT(weights_sha256), NEW_TEXT(BUNDLE_DIGEST_BYTES) },
+    { "sources", 0, NEW_SOURCES },
 };
 #define N_FIELDS (sizeof FIELDS / sizeof *FIELDS)
 
@@ -161,7 +182,7 @@ static int read_field(const struct field *f, const json_t *j, struct document *d
     void *to = (char *)d + f->offset;
 
     if (!j)
-        return err_set(e, ERR_FORMAT, "%s is missing", f->path);
+        return f->optional ? 0 : err_set(e, ERR_FORMAT, "%s is missing", f->path);
     switch (f->type) {
     case FIELD_INT:
         return read_int(f, j, to, e);
@@ -169,6 +190,8 @@ static int read_field(const struct field *f, const json_t *j, struct document *d
         return read_real(f, j, to, e);
     case FIELD_TEXT:
         return read_text(f, j, to, e);
+    case FIELD_SOURCES:
+        return bundle_sources_read(j, &d->c, e);
     case FIELD_BOOL:
         *(bool *)to = json_is_true(j);
         return json_is_boolean(j) ? 0 : err_set(e, ERR_FORMAT, "%s: not true or false", f->path);
@@ -344,6 +367,8 @@ static json_t *field_json(const struct field *f, const struct document *d)
         return json_real(*(const float *)from);
     case FIELD_TEXT:
         return json_string(from);
+    case FIELD_SOURCES:
+        return bundle_sources_json(&d->c);
     case FIELD_BOOL:
         return json_boolean(*(const bool *)from);
     default:

@@ -9,7 +9,6 @@
 #include "model/bundle.h"
 
 #define BUNDLE_CONFIG "config.json"
-#define BUNDLE_WEIGHTS "model.safetensors"
 #define BUNDLE_CONFIG_MAX ((size_t)65536) /* bytes of config.json */
 
 /* Text of config.json -> config. Every field of the table must be there, and no other; then as

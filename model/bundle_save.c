@@ -42,35 +42,38 @@ static int copy_file(const char *from, const char *to, struct err *e)
     return rc;
 }
 
-static int save_config(const struct bundle *b, const char *path, struct err *e)
+int bundle_config_write(const char *dir, const struct bundle_config *c, struct err *e)
 {
+    char *path = file_join(dir, BUNDLE_CONFIG);
     struct buf text;
-    int rc;
+    int rc = -1;
 
     buf_init(&text, BUNDLE_CONFIG_MAX);
-    rc = bundle_config_format(&b->config, &text, e) || file_write(path, text.data, text.len, e) ? -1
-                                                                                                : 0;
+    if (!path)
+        err_set(e, ERR_NOMEM, "no memory for a path");
+    else if (!bundle_config_check(c, e) && !bundle_config_format(c, &text, e))
+        rc = file_write(path, text.data, text.len, e);
     buf_release(&text);
+    mem_free(path);
     return rc;
 }
 
 int bundle_save(const struct bundle *b, const char *dir, enum weights_dtype dtype,
                 const char *vocab_path, struct err *e)
 {
-    char *weights = file_join(dir, BUNDLE_WEIGHTS), *config = file_join(dir, BUNDLE_CONFIG);
+    char *weights = file_join(dir, BUNDLE_WEIGHTS);
     char *vocabulary = file_join(dir, b->config.vocab_file);
     int rc = -1;
 
     if (dtype != W_F32 && dtype != W_F16 && dtype != W_BF16)
         err_set(e, ERR_INVALID, "weights are stored as F32, F16 or BF16, not as %s",
                 weights_dtype_name(dtype));
-    else if (!weights || !config || !vocabulary)
+    else if (!weights || !vocabulary)
         err_set(e, ERR_NOMEM, "no memory for a path");
     else if (!bundle_config_check(&b->config, e) && !file_make_dirs(dir, e) &&
              !save_weights(b, dtype, weights, e) && !copy_file(vocab_path, vocabulary, e))
-        rc = save_config(b, config, e);
+        rc = bundle_config_write(dir, &b->config, e);
     mem_free(weights);
-    mem_free(config);
     mem_free(vocabulary);
     return rc;
 }

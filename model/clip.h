@@ -21,6 +21,7 @@ struct clip_config {
         int context, vocab, width, layers, heads;
     } text;
     bool quick_gelu; /* x sigmoid(1.702 x); false: exact GELU (OpenCLIP) */
+    bool bilinear;   /* pictures are resized so, not bicubic */
     float mean[3], std[3];
 };
 

@@ -182,7 +182,8 @@ static int plan(struct gen_net *net, struct arena *a, struct err *e)
     arena_release_all(a);
     pass_condition(&p, net, NULL, GEN_TEXT);
     arena_release_all(a);
-    pass_encode(&p, net, NULL);
+    if (!net->b->config.vqgan.decoder_only)
+        pass_encode(&p, net, NULL);
     arena_release_all(a);
     pass_decode(&p, net, NULL);
     arena_release_all(a);

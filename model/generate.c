@@ -125,7 +125,10 @@ static int fit_over_white(const struct image *img, int side, enum image_filter f
 int gen_fit_image(const struct gen *g, const struct image *img, struct image *ret_square,
                   struct err *e)
 {
-    return fit_over_white(img, g->net.b->config.clip.image.size, IMAGE_BICUBIC, ret_square, e);
+    const struct clip_config *c = &g->net.b->config.clip;
+    enum image_filter filter = c->bilinear ? IMAGE_BILINEAR : IMAGE_BICUBIC;
+
+    return fit_over_white(img, c->image.size, filter, ret_square, e);
 }
 
 int gen_fit_picture(const struct gen *g, const struct image *img, struct image *ret_square,

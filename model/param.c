@@ -262,3 +262,15 @@ int64_t param_list_count(const struct param_list *l)
             n += tensor_count(&l->item[i]->value);
     return n;
 }
+
+void param_file_dims(const struct param *p, int64_t ret_dim[TENSOR_DIMS_MAX])
+{
+    const int64_t *d = p->value.dim;
+
+    memcpy(ret_dim, d, sizeof p->value.dim);
+    if (p->flags & PARAM_CONV) {
+        ret_dim[1] = d[3];
+        ret_dim[2] = d[1];
+        ret_dim[3] = d[2];
+    }
+}

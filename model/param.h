@@ -64,6 +64,8 @@ int param_list_zero_grads(struct param_list *l, struct err *e);
 void param_list_want_grads(struct param_list *l, bool on);
 /* NULL if there is none. */
 struct param *param_find(const struct param_list *l, const char *name);
+/* The shape of a parameter in files, value.n_dims long: convolutions are [O, I, kh, kw] there. */
+void param_file_dims(const struct param *p, int64_t ret_dim[TENSOR_DIMS_MAX]);
 /* Number of values, buffers left out. */
 int64_t param_list_count(const struct param_list *l);
 

@@ -19,7 +19,7 @@ struct vqgan {
         struct nn_norm norm_out;
         struct nn_conv conv_out;
     } decoder;
-    struct tensor *codebook; /* [K, Z] */
+    struct tensor *codebook; /* [K, D] */
 };
 
 /* ---- configuration ---- */
@@ -27,6 +27,11 @@ struct vqgan {
 int vqgan_grid(const struct vqgan_config *c)
 {
     return c->resolution >> (c->levels - 1);
+}
+
+int vqgan_code_dim(const struct vqgan_config *c)
+{
+    return c->code_dim ? c->code_dim : c->z_channels;
 }
 
 static int check_groups(const struct vqgan_config *c, const char *field, int channels,
@@ -58,6 +63,7 @@ int vqgan_config_check(const struct vqgan_config *c, struct err *e)
         { "res_blocks", c->res_blocks, 1, VQGAN_BLOCKS_MAX },
         { "attn_resolution", c->attn_resolution, 0, 2048 },
         { "z_channels", c->z_channels, 1, 1024 },
+        { "code_dim", c->code_dim, 0, 1024 },
         { "codebook", c->codebook, 2, 1 << 20 },
         { "groups", c->groups, 1, 1024 },
     };
@@ -114,7 +120,7 @@ static void init_encoder(struct vqgan *m, struct param_list *l)
     add_middle(&m->encoder.mid, l, width);
     nn_norm_init(&m->encoder.norm_out, l, width, "encoder.final.0");
     nn_conv_init(&m->encoder.conv_out, l, c->z_channels, width, 3, true, 0, "encoder.final.2");
-    nn_conv_init(&m->encoder.quant_conv, l, c->z_channels, c->z_channels, 1, true, 0,
+    nn_conv_init(&m->encoder.quant_conv, l, vqgan_code_dim(c), c->z_channels, 1, true, 0,
                  "encoder.final.3");
 }
 
@@ -123,7 +129,7 @@ static void init_decoder(struct vqgan *m, struct param_list *l)
     const struct vqgan_config *c = &m->config;
     int width = c->ch * c->mult[c->levels - 1];
 
-    nn_conv_init(&m->decoder.quant_conv_in, l, c->z_channels, c->z_channels, 1, true, 0,
+    nn_conv_init(&m->decoder.quant_conv_in, l, c->z_channels, vqgan_code_dim(c), 1, true, 0,
                  "decoder.quant_conv_in");
     nn_conv_init(&m->decoder.conv_in, l, width, c->z_channels, 3, true, 0, "decoder.conv_in");
     m->decoder.mid.prefix = "decoder.mid";
@@ -141,7 +147,7 @@ static void init_decoder(struct vqgan *m, struct param_list *l)
 int vqgan_new(const struct vqgan_config *c, struct param_list *l, struct vqgan **ret_model,
               struct err *e)
 {
-    int64_t codebook[] = { c->codebook, c->z_channels };
+    int64_t codebook[] = { c->codebook, vqgan_code_dim(c) };
 
     if (vqgan_config_check(c, e))
         return -1;
@@ -149,7 +155,8 @@ int vqgan_new(const struct vqgan_config *c, struct param_list *l, struct vqgan *
     if (!m)
         return err_set(e, ERR_NOMEM, "vqgan: no memory for its layers");
     m->config = *c;
-    init_encoder(m, l);
+    if (!c->decoder_only)
+        init_encoder(m, l);
     init_decoder(m, l);
     m->codebook = param_add(l, 0, START_UNIFORM, 1.0f / (float)c->codebook, 2, codebook,
                             "quantizer.embedding.weight");
@@ -183,15 +190,27 @@ struct nn_conv vqgan_last_conv(const struct vqgan *m)
 
 /* ---- forward ---- */
 
+/* scale x + shift */
+static struct tensor *affine(struct pass *p, const struct tensor *x, float scale, float shift)
+{
+    const float shifts[] = { shift, shift, shift };
+    int64_t rgb[] = { 3 };
+
+    return op_add(p, op_scale(p, x, scale), pass_upload(p, DTYPE_F32, 1, rgb, shifts));
+}
+
 struct tensor *vqgan_encode(struct pass *p, const struct vqgan *m, const struct tensor *x)
 {
     const struct vqgan_config *c = &m->config;
-    struct tensor *h = nn_conv(p, &m->encoder.conv_in, x);
+    struct tensor *h;
 
+    if (c->decoder_only)
+        return pass_fail(p, ERR_UNSUPPORTED, "vqgan: this model has no encoder");
+    h = nn_conv(p, &m->encoder.conv_in, c->unit_range ? affine(p, x, 0.5f, 0.5f) : x);
     h = vqgan_stack_forward(p, &m->encoder.down, c, h);
     h = vqgan_stack_forward(p, &m->encoder.mid, c, h);
     h = nn_conv(p, &m->encoder.conv_out, vqgan_norm(p, &m->encoder.norm_out, c, h, true));
-    return nn_conv(p, &m->encoder.quant_conv, h); /* [B, h, w, Z] */
+    return nn_conv(p, &m->encoder.quant_conv, h); /* [B, h, w, D] */
 }
 
 struct tensor *vqgan_decode_features(struct pass *p, const struct vqgan *m,
@@ -209,7 +228,9 @@ struct tensor *vqgan_decode_features(struct pass *p, const struct vqgan *m,
 struct tensor *vqgan_decode_last(struct pass *p, const struct vqgan *m,
                                  const struct tensor *features)
 {
-    return nn_conv(p, &m->decoder.conv_out, features);
+    struct tensor *x = nn_conv(p, &m->decoder.conv_out, features);
+
+    return m->config.unit_range ? affine(p, x, 2, -1) : x;
 }
 
 struct tensor *vqgan_decode(struct pass *p, const struct vqgan *m, const struct tensor *z_q)
@@ -230,7 +251,7 @@ struct tensor *vqgan_lookup(struct pass *p, const struct vqgan *m, const struct 
                             int64_t batch)
 {
     int64_t side = vqgan_grid(&m->config);
-    int64_t dim[] = { batch, side, side, m->config.z_channels };
+    int64_t dim[] = { batch, side, side, vqgan_code_dim(&m->config) };
 
     return op_reshape(p, op_embedding(p, comparable(p, m, m->codebook), ids), 4, dim);
 }
@@ -243,7 +264,8 @@ struct tensor *vqgan_quantize(struct pass *p, const struct vqgan *m, const struc
 
     if (!zc)
         return NULL;
-    ids = op_nearest_code(p, op_reshape(p, zc, 2, (int64_t[]){ -1, m->config.z_channels }), codes);
+    ids = op_nearest_code(p, op_reshape(p, zc, 2, (int64_t[]){ -1, vqgan_code_dim(&m->config) }),
+                          codes);
     rows = op_reshape(p, op_embedding(p, codes, ids), 4, zc->dim);
     *ret_ids = ids;
     if (ret_rows)

@@ -62,6 +62,10 @@ int weights_read_i32(const struct weights_entry *entry, int32_t *dst, struct err
 int weights_load_params(const struct weights *w, const char *prefix, struct param_list *l,
                         const char *const *ignore, struct err *e);
 
+/* Names, shapes and dtypes alone: whether weights_load_params would take the file. */
+int weights_check_params(const struct weights *w, const char *prefix, const struct param_list *l,
+                         const char *const *ignore, struct err *e);
+
 /* ---- writing ---- */
 
 struct weights_out;
@@ -72,6 +76,13 @@ int weights_out_metadata(struct weights_out *o, const char *key, const char *val
  * W_F16 and W_BF16 the source is float and is rounded to nearest even). */
 int weights_out_add(struct weights_out *o, const char *name, enum weights_dtype dtype, int n_dims,
                     const int64_t *dim, const void *src, struct err *e);
+/* Elements first .. first + n - 1 of a tensor, as floats. */
+typedef int weights_fill(void *ctx, int64_t first, size_t n, float *dst, struct err *e);
+/* A tensor (F32, F16 or BF16) whose values are asked for, in order and in pieces, while the file is
+ * written: nothing is copied before. ctx must live until then. */
+int weights_out_stream(struct weights_out *o, const char *name, enum weights_dtype dtype,
+                       int n_dims, const int64_t *dim, weights_fill *fill, void *ctx,
+                       struct err *e);
 /* Every parameter of the list under prefix + name, in file layout. */
 int weights_out_add_params(struct weights_out *o, const char *prefix, const struct param_list *l,
                            enum weights_dtype dtype, struct err *e);

@@ -1,37 +1,15 @@
 /*
- * Writing safetensors. The header lists entries in the order added; the data lies by falling
- * element size (and in that order within one size), so that every tensor is aligned without gaps,
- * as the format's reference writer does it.
+ * What a safetensors file will hold. weights_out_write.c puts it there.
  */
-#include "model/weights.h"
+#include "model/weights_out.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/half.h"
 #include "model/weights_read.h"
-
-#define ALIGN 8
-
-struct out_entry {
-    char *name; /* owned, as is data */
-    enum weights_dtype dtype;
-    int n_dims;
-    int64_t dim[WEIGHTS_DIMS_MAX];
-    void *data;
-    size_t bytes, offset;
-};
-
-struct weights_out {
-    json_t *metadata;
-    struct out_entry *entry;
-    size_t n, cap;
-};
 
 int weights_out_new(struct weights_out **ret_out, struct err *e)
 {
@@ -105,7 +83,7 @@ static int count_values(int n_dims, const int64_t *dim, size_t *ret_n, struct er
     return 0;
 }
 
-static void convert(enum weights_dtype t, const void *src, size_t n, void *dst)
+void weights_out_convert(enum weights_dtype t, const void *src, size_t n, void *dst)
 {
     const float *x = src;
     uint16_t *half = dst;
@@ -120,18 +98,25 @@ static void convert(enum weights_dtype t, const void *src, size_t n, void *dst)
         memcpy(dst, src, n * weights_dtype_size(t));
 }
 
-static int fill_entry(struct out_entry *t, const char *name, const void *src, size_t n,
-                      struct err *e)
+/* Space and name for one more entry, which counts only when its maker says so. */
+static int new_entry(struct weights_out *o, const char *name, enum weights_dtype dtype, int n_dims,
+                     const int64_t *dim, struct out_entry **ret_entry, size_t *ret_n, struct err *e)
 {
+    struct out_entry *t;
+
+    if (check_name(o, name, e) || reserve(o, e))
+        return -1;
+    t = &o->entry[o->n];
+    *t = (struct out_entry){ .dtype = dtype, .n_dims = n_dims };
+    if (count_values(n_dims, dim, ret_n, e))
+        return err_prefix(e, "tensor %.96s: ", name);
+    if (n_dims)
+        memcpy(t->dim, dim, (size_t)n_dims * sizeof *dim);
+    t->bytes = *ret_n * weights_dtype_size(dtype);
     t->name = mem_strdup(name);
-    t->data = mem_alloc(n, weights_dtype_size(t->dtype));
-    if (!t->name || !t->data) {
-        mem_free(t->name);
-        mem_free(t->data);
-        return err_set(e, ERR_NOMEM, "no memory for %zu values", n);
-    }
-    t->bytes = n * weights_dtype_size(t->dtype);
-    convert(t->dtype, src, n, t->data);
+    if (!t->name)
+        return err_set(e, ERR_NOMEM, "no memory for a name");
+    *ret_entry = t;
     return 0;
 }
 
@@ -141,14 +126,31 @@ int weights_out_add(struct weights_out *o, const char *name, enum weights_dtype 
     struct out_entry *t;
     size_t n = 0;
 
-    if (check_name(o, name, e) || reserve(o, e))
+    if (new_entry(o, name, dtype, n_dims, dim, &t, &n, e))
         return -1;
-    t = &o->entry[o->n];
-    *t = (struct out_entry){ .dtype = dtype, .n_dims = n_dims };
-    if (count_values(n_dims, dim, &n, e) || fill_entry(t, name, src, n, e))
-        return err_prefix(e, "tensor %.96s: ", name);
-    if (n_dims)
-        memcpy(t->dim, dim, (size_t)n_dims * sizeof *dim);
+    t->data = mem_alloc(n, weights_dtype_size(dtype));
+    if (!t->data) {
+        mem_free(t->name);
+        return err_set(e, ERR_NOMEM, "tensor %.96s: no memory for %zu values", name, n);
+    }
+    weights_out_convert(dtype, src, n, t->data);
+    o->n++;
+    return 0;
+}
+
+int weights_out_stream(struct weights_out *o, const char *name, enum weights_dtype dtype,
+                       int n_dims, const int64_t *dim, weights_fill *fill, void *ctx, struct err *e)
+{
+    struct out_entry *t;
+    size_t n = 0;
+
+    if (dtype != W_F32 && dtype != W_F16 && dtype != W_BF16)
+        return err_set(e, ERR_INVALID, "tensor %.96s: %s is not written from floats", name,
+                       weights_dtype_name(dtype));
+    if (new_entry(o, name, dtype, n_dims, dim, &t, &n, e))
+        return -1;
+    t->fill = fill;
+    t->ctx = ctx;
     o->n++;
     return 0;
 }
@@ -202,111 +204,5 @@ int weights_out_add_params(struct weights_out *o, const char *prefix, const stru
 out:
     mem_free(values);
     mem_free(spare);
-    return rc;
-}
-
-/* ---- writing ---- */
-
-/* Calls for every entry, largest elements first. */
-static void in_data_order(struct weights_out *o, void (*visit)(struct out_entry *t, void *ctx),
-                          void *ctx)
-{
-    for (size_t size = ALIGN; size > 0; size /= 2)
-        for (size_t i = 0; i < o->n; i++)
-            if (weights_dtype_size(o->entry[i].dtype) == size)
-                visit(&o->entry[i], ctx);
-}
-
-static void place_entry(struct out_entry *t, void *ctx)
-{
-    size_t *end = ctx;
-
-    t->offset = *end;
-    *end += t->bytes;
-}
-
-static void write_entry(struct out_entry *t, void *ctx)
-{
-    file_out_write(ctx, t->data, t->bytes);
-}
-
-static json_t *describe_entry(const struct out_entry *t)
-{
-    json_t *shape = json_array();
-
-    for (int i = 0; i < t->n_dims; i++)
-        json_array_append_new(shape, json_integer(t->dim[i]));
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", weights_dtype_name(t->dtype), "shape", shape,
-                     "data_offsets", (json_int_t)t->offset, (json_int_t)(t->offset + t->bytes));
-}
-
-/* The header as JSON; NULL when memory is out. */
-static json_t *describe(const struct weights_out *o)
-{
-    json_t *header = json_object();
-    int failed = 0;
-
-    if (json_object_size(o->metadata))
-        failed |= json_object_set(header, "__metadata__", o->metadata);
-    for (size_t i = 0; i < o->n; i++)
-        failed |= json_object_set_new(header, o->entry[i].name, describe_entry(&o->entry[i]));
-    if (!failed)
-        return header;
-    json_decref(header);
-    return NULL;
-}
-
-static int append_text(const char *text, size_t n, void *ctx)
-{
-    buf_append(ctx, text, n);
-    return 0;
-}
-
-/* Length, JSON, and spaces up to the next multiple of ALIGN. */
-static int build_header(const struct weights_out *o, struct buf *b, struct err *e)
-{
-    json_t *header = describe(o);
-    unsigned char length[8];
-
-    if (!header)
-        return err_set(e, ERR_NOMEM, "no memory for the header, or a name that is no UTF-8");
-    buf_append(b, "12345678", sizeof length);
-    json_dump_callback(header, append_text, b, JSON_COMPACT);
-    json_decref(header);
-    while (b->len % ALIGN && !b->failed)
-        buf_puts(b, " ");
-    if (buf_check(b, e))
-        return err_prefix(e, "header: ");
-    for (size_t i = 0, n = b->len - sizeof length; i < sizeof length; i++, n >>= 8)
-        length[i] = n & 255;
-    memcpy(b->data, length, sizeof length);
-    return 0;
-}
-
-static int write_file(struct weights_out *o, const struct buf *header, const char *path,
-                      struct err *e)
-{
-    struct file_out f;
-
-    if (file_out_open(&f, path, e))
-        return -1;
-    file_out_write(&f, header->data, header->len);
-    in_data_order(o, write_entry, &f);
-    if (!file_out_commit(&f, e))
-        return 0;
-    file_out_abort(&f);
-    return -1;
-}
-
-int weights_out_write(struct weights_out *o, const char *path, struct err *e)
-{
-    struct buf header;
-    size_t end = 0;
-    int rc;
-
-    buf_init(&header, WEIGHTS_HEADER_MAX);
-    in_data_order(o, place_entry, &end);
-    rc = build_header(o, &header, e) || write_file(o, &header, path, e) ? -1 : 0;
-    buf_release(&header);
     return rc;
 }

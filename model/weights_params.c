@@ -46,19 +46,6 @@ static void misfit_dims(struct misfits *m, int n, const int64_t *dim)
     buf_puts(&m->text, n ? "]" : "[]");
 }
 
-/* The shape of a parameter in files: convolutions are [O, I, kh, kw] there. */
-static void file_dims(const struct param *p, int64_t dim[TENSOR_DIMS_MAX])
-{
-    const int64_t *d = p->value.dim;
-
-    memcpy(dim, d, sizeof p->value.dim);
-    if (p->flags & PARAM_CONV) {
-        dim[1] = d[3];
-        dim[2] = d[1];
-        dim[3] = d[2];
-    }
-}
-
 static void compare_param(const struct weights_entry *t, const char *name, const struct param *p,
                           struct misfits *m)
 {
@@ -68,7 +55,7 @@ static void compare_param(const struct weights_entry *t, const char *name, const
         misfit(m, "missing ", name);
         return;
     }
-    file_dims(p, dim);
+    param_file_dims(p, dim);
     if (t->n_dims == p->value.n_dims && !memcmp(t->dim, dim, (size_t)t->n_dims * sizeof *dim) &&
         weights_is_real(t->dtype))
         return;
@@ -110,7 +97,7 @@ static const struct weights_entry *find_prefixed(const struct weights *w, const 
     return weights_find(w, name);
 }
 
-static int compare_all(const struct weights *w, const char *prefix, const struct param_list *l,
+int weights_check_params(const struct weights *w, const char *prefix, const struct param_list *l,
                        const char *const *ignore, struct err *e)
 {
     struct misfits m = { 0 };
@@ -199,7 +186,7 @@ int weights_load_params(const struct weights *w, const char *prefix, struct para
     char name[160];
     int rc = -1;
 
-    if (compare_all(w, prefix, l, ignore, e))
+    if (weights_check_params(w, prefix, l, ignore, e))
         return -1;
     if (stage_init(&s, l, e))
         goto out;

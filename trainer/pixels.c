@@ -13,5 +13,6 @@ struct tensor *pixels_for_clip(struct pass *p, const struct clip_config *c, cons
     struct tensor *x = op_pixels_in(p, u8, mul, add);
     if (!x || x->dim[1] == c->image.size)
         return x;
-    return op_resize(p, x, c->image.size, c->image.size, OP_BICUBIC, true);
+    return op_resize(p, x, c->image.size, c->image.size, c->bilinear ? OP_BILINEAR : OP_BICUBIC,
+                     true);
 }

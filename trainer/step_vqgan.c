@@ -282,11 +282,11 @@ static int open_host(struct step_vqgan *s, struct err *e)
     size_t b = (size_t)s->training->batch, n = b * (size_t)s->networks.gpt.tokens;
     size_t side = (size_t)s->config->side;
     s->ids = mem_alloc(n, sizeof *s->ids);
-    s->z = mem_alloc(n * (size_t)v->z_channels, sizeof *s->z);
+    s->z = mem_alloc(n * (size_t)vqgan_code_dim(v), sizeof *s->z);
     s->preview = mem_alloc(b * side * side, 3);
     if (!s->ids || !s->z || !s->preview)
         return err_set(e, ERR_NOMEM, "no memory for batches of %zu", b);
-    return codebook_init(&s->codebook, v->codebook, v->z_channels, v->unit_codes, e);
+    return codebook_init(&s->codebook, v->codebook, vqgan_code_dim(v), v->unit_codes, e);
 }
 
 static int open_device(struct step_vqgan *s, struct err *e)

@@ -105,7 +105,19 @@ static const struct change CHANGES[] = {
     { "\"sampling\": {", "\"sampling\": {\"topk\": 1, ", ERR_FORMAT,
       "sampling.topk: no such field" },
     { "\"centred\"", "\"extra\": {\"a\": 1}, \"centred\"", ERR_FORMAT, "extra: no such field" },
-    { "{", "[{", ERR_FORMAT, "line 69: ']' expected near end of file" },
+    { "\"sources\": []", "\"sources\": {}", ERR_FORMAT, "sources: no list" },
+    { "\"sources\": []", "\"sources\": [{}]", ERR_FORMAT,
+      "sources[0]: 0 fields instead of network, family, file and sha256" },
+    { "\"sources\": []",
+      "\"sources\": [{\"network\": \"a name too long\", \"family\": 1, \"file\": \"f\", "
+      "\"sha256\": \"\"}]",
+      ERR_FORMAT, "sources[0]: family is missing or no text" },
+    { "\"sources\": []",
+      "\"sources\": [{\"network\": \"a name that is too long\", \"family\": \"\", \"file\": \"\", "
+      "\"sha256\": \"\"}]",
+      ERR_INVALID, "sources[0]: network: 23 bytes, at most 15 are allowed" },
+    { "\"code_dim\": 0", "\"code_dim\": -1", ERR_INVALID, "vqgan.code_dim: -1 is outside 0..1024" },
+    { "{", "[{", ERR_FORMAT, "line 75: ']' expected near end of file" },
 };
 
 /* text with the first `from` replaced; mem_free */
@@ -136,6 +148,62 @@ static void test_config_refusals(void **state)
         assert_int_equal(e.code, x->code);
         mem_free(broken);
     }
+    buf_release(&text);
+}
+
+/* What a line of a formatted config.json says; the line goes. */
+static void drop_line(char *text, const char *with)
+{
+    char *at = strstr(text, with), *end;
+
+    assert_non_null(at);
+    while (at > text && at[-1] != '\n')
+        at--;
+    end = strchr(at, '\n') + 1;
+    memmove(at, end, strlen(end) + 1);
+}
+
+static void test_config_of_an_older_bundle(void **state)
+{
+    static const char *const newer[] = { "bilinear", "code_dim", "unit_range", "decoder_only",
+                                         "weights_sha256" };
+    struct bundle_config c = test_config(), back;
+    struct err e = { 0 };
+    struct buf text;
+
+    (void)state;
+    c.clip.bilinear = c.vqgan.unit_range = true;
+    format(&c, &text);
+    for (size_t i = 0; i < sizeof newer / sizeof *newer; i++)
+        drop_line(text.data, newer[i]);
+    char *last = changed(text.data, "\"unit_codes\": false,", "\"unit_codes\": false");
+    char *old = changed(last, ",\n  \"sources\": []", "");
+    golden_ok(bundle_config_parse(old, strlen(old), &back, &e), &e);
+    assert_false(back.clip.bilinear || back.vqgan.unit_range || back.vqgan.decoder_only);
+    assert_int_equal(vqgan_code_dim(&back.vqgan), c.vqgan.z_channels);
+    assert_int_equal(back.n_sources, 0);
+    mem_free(old);
+    mem_free(last);
+    buf_release(&text);
+}
+
+static void test_config_keeps_its_sources(void **state)
+{
+    struct bundle_config c = test_config(), back;
+    struct err e = { 0 };
+    struct buf text;
+
+    (void)state;
+    c.n_sources = 2;
+    c.source[0] = (struct bundle_source){ "clip", "OpenAI CLIP", "ViT-B-32.pt", "40d365" };
+    c.source[1] = (struct bundle_source){ "gpt", "HFAiLab GPT", "gpt_coco.pt", "" };
+    snprintf(c.weights_sha256, sizeof c.weights_sha256, "abc");
+    format(&c, &text);
+    golden_ok(bundle_config_parse(text.data, text.len, &back, &e), &e);
+    assert_int_equal(back.n_sources, 2);
+    assert_string_equal(back.source[0].sha256, "40d365");
+    assert_string_equal(back.source[1].family, "HFAiLab GPT");
+    assert_string_equal(back.weights_sha256, "abc");
     buf_release(&text);
 }
 
@@ -350,8 +418,12 @@ static void test_wrong_files(void **state)
 }
 
 static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test(test_config_round_trip), cmocka_unit_test(test_config_refusals),
-    cmocka_unit_test(test_save_and_open),     cmocka_unit_test(test_wrong_weights),
+    cmocka_unit_test(test_config_round_trip),
+    cmocka_unit_test(test_config_refusals),
+    cmocka_unit_test(test_config_of_an_older_bundle),
+    cmocka_unit_test(test_config_keeps_its_sources),
+    cmocka_unit_test(test_save_and_open),
+    cmocka_unit_test(test_wrong_weights),
     cmocka_unit_test(test_wrong_files),
 };
 

@@ -204,6 +204,110 @@ static void unit_codes_ignore_length(void **state)
     golden_close(&g);
 }
 
+/* ---- pixels in [0, 1], a codebook of its own width, no encoder ---- */
+
+static const struct vqgan_config SMALL = { .resolution = 4,
+                                           .ch = 4,
+                                           .levels = 2,
+                                           .mult = { 1, 1 },
+                                           .res_blocks = 1,
+                                           .z_channels = 6,
+                                           .code_dim = 2,
+                                           .codebook = 8,
+                                           .groups = 2,
+                                           .norm_eps = 1e-6f };
+
+struct small {
+    struct golden g;
+    struct param_list params;
+    struct vqgan *net;
+};
+
+static void open_small(struct small *s, struct vqgan_config c)
+{
+    struct err e = { 0 };
+
+    golden_open(&s->g, "pipeline_tiny.safetensors");
+    param_list_init(&s->params);
+    golden_ok(vqgan_new(&c, &s->params, &s->net, &e), &e);
+    golden_ok(param_list_alloc(&s->params, s->g.dev, false, &e), &e);
+    golden_ok(param_list_reset(&s->params, 5, &e), &e);
+}
+
+static void close_small(struct small *s)
+{
+    vqgan_free(s->net);
+    param_list_release(&s->params);
+    golden_close(&s->g);
+}
+
+/* x -> its latents and the picture of its codes; mem_free both. x holds what the network sees when
+ * its range is [-1, 1]. */
+static void run_small(struct small *s, const float *x, float **ret_z, float **ret_picture)
+{
+    int64_t dim[] = { 1, 4, 4, 3 };
+    struct tensor *ids;
+    struct pass *p = golden_pass(&s->g, false);
+    struct tensor *z = vqgan_encode(p, s->net, pass_upload(p, DTYPE_F32, 4, dim, x));
+
+    assert_int_equal(z->dim[3], 2);
+    *ret_z = golden_download(&s->g, z);
+    vqgan_quantize(p, s->net, z, &ids, NULL);
+    *ret_picture = golden_download(&s->g, vqgan_decode(p, s->net, vqgan_lookup(p, s->net, ids, 1)));
+}
+
+/* The same weights with [0, 1] inside: what was x is (x + 1) / 2 there, what was y comes out as
+ * 2 y - 1. */
+static void a_unit_range_stays_inside(void **state)
+{
+    (void)state;
+    struct vqgan_config c = SMALL;
+    float x[48], inside[48], *z, *y, *unit_z, *unit_y;
+    struct small a, b;
+
+    for (int i = 0; i < 48; i++) {
+        inside[i] = (float)(i % 7) / 6;
+        x[i] = 2 * inside[i] - 1;
+    }
+    open_small(&a, c);
+    c.unit_range = true;
+    open_small(&b, c);
+    run_small(&a, inside, &z, &y);
+    run_small(&b, x, &unit_z, &unit_y);
+    for (int i = 0; i < 8; i++)
+        assert_float_equal(unit_z[i], z[i], 1e-5);
+    for (int i = 0; i < 48; i++)
+        assert_float_equal(unit_y[i], 2 * y[i] - 1, 1e-5);
+    mem_free(z);
+    mem_free(y);
+    mem_free(unit_z);
+    mem_free(unit_y);
+    close_small(&a);
+    close_small(&b);
+}
+
+static void a_decoder_alone_cannot_encode(void **state)
+{
+    (void)state;
+    struct vqgan_config c = SMALL;
+    int64_t dim[] = { 1, 4, 4, 3 }, n = 4;
+    static const int32_t IDS[] = { 0, 7, 3, 1 };
+    struct err e = { 0 };
+    struct small s;
+
+    c.decoder_only = true;
+    open_small(&s, c);
+    assert_null(param_find(&s.params, "encoder.conv_in.weight"));
+    assert_non_null(param_find(&s.params, "decoder.quant_conv_in.weight"));
+    struct pass *p = golden_pass(&s.g, false);
+    struct tensor *ids = pass_upload(p, DTYPE_I32, 1, &n, IDS);
+    mem_free(golden_download(&s.g, vqgan_decode(p, s.net, vqgan_lookup(p, s.net, ids, 1))));
+    assert_null(vqgan_encode(p, s.net, pass_tensor(p, DTYPE_F32, 4, dim)));
+    assert_int_equal(pass_finish(p, &e), -1);
+    assert_err(&e, ERR_UNSUPPORTED, "vqgan: this model has no encoder");
+    close_small(&s);
+}
+
 /* ---- start values ---- */
 
 static void a_fresh_gpt_is_nearly_undecided(void **state)
@@ -241,6 +345,8 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(vqgan_f16_encoding_is_planned),
     cmocka_unit_test(vqgan_f16_decoding_is_planned_in_little_memory),
     cmocka_unit_test(unit_codes_ignore_length),
+    cmocka_unit_test(a_unit_range_stays_inside),
+    cmocka_unit_test(a_decoder_alone_cannot_encode),
     cmocka_unit_test(a_fresh_gpt_is_nearly_undecided),
 };
 TEST_MAIN(TESTS)

@@ -179,7 +179,8 @@ static struct weights_out *sample_out(void)
 
 static void check_sample(const struct weights *w)
 {
-    static const char *const ORDER[] = { "u8", "f16", "f32", "bf16", "f64", "i64", "i16", "i8", "none" };
+    static const char *const ORDER[] = { "u8",  "f16", "f32", "bf16", "f64",
+                                         "i64", "i16", "i8",  "none" };
     float real[3];
     int32_t whole[3];
     struct err e;
@@ -204,6 +205,71 @@ static void check_sample(const struct weights *w)
     assert_int_equal(whole[2], 300);
     assert_int_equal(weights_read_i32(weights_find(w, "i8"), whole, &e), 0);
     assert_int_equal(whole[2], -1);
+}
+
+/* i/4 - 1 of element i: exact in all three dtypes. */
+static int fill_quarters(void *ctx, int64_t first, size_t n, float *dst, struct err *e)
+{
+    int64_t *asked = ctx;
+
+    (void)e;
+    assert_int_equal(first, *asked); /* in order */
+    *asked += (int64_t)n;
+    for (size_t i = 0; i < n; i++)
+        dst[i] = (float)(((size_t)first + i) % 300) / 4 - 1;
+    return 0;
+}
+
+static int fill_never(void *ctx, int64_t first, size_t n, float *dst, struct err *e)
+{
+    (void)ctx, (void)first, (void)n, (void)dst;
+    return err_set(e, ERR_IO, "gone");
+}
+
+/* Tensors that are asked for in pieces are the same bytes as tensors that were added whole. */
+static void test_streamed(void **state)
+{
+    enum { N = 3 * 50000 };
+    static const int64_t dim[] = { 3, 50000 };
+    static const enum weights_dtype dtypes[] = { W_F16, W_F32, W_BF16 };
+    static const char *const names[] = { "h", "f", "b" };
+    static float values[N];
+    struct weights_out *whole, *streamed, *bad;
+    int64_t asked[3] = { 0 }, from = 0;
+    struct buf text[2];
+    char path[256];
+    struct err e = { 0 };
+
+    (void)state;
+    fill_quarters(&from, 0, N, values, NULL);
+    assert_int_equal(weights_out_new(&whole, &e) || weights_out_new(&streamed, &e), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(weights_out_add(whole, names[i], dtypes[i], 2, dim, values, &e), 0);
+        assert_int_equal(
+            weights_out_stream(streamed, names[i], dtypes[i], 2, dim, fill_quarters, &asked[i], &e),
+            0);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(weights_out_write(i ? streamed : whole, out_path(path, 256, "s"), &e), 0);
+        buf_init(&text[i], 1 << 24);
+        assert_int_equal(file_read(path, 1 << 24, &text[i], &e), 0);
+        unlink(path);
+    }
+    assert_int_equal(text[0].len, text[1].len);
+    assert_memory_equal(text[0].data, text[1].data, text[0].len);
+    buf_release(&text[0]);
+    buf_release(&text[1]);
+    weights_out_free(whole);
+    weights_out_free(streamed);
+
+    assert_int_equal(weights_out_new(&bad, &e), 0);
+    assert_int_equal(weights_out_stream(bad, "x", W_I64, 2, dim, fill_never, NULL, &e), -1);
+    assert_err(&e, ERR_INVALID, "tensor x: I64 is not written from floats");
+    assert_int_equal(weights_out_stream(bad, "x", W_F32, 2, dim, fill_never, NULL, &e), 0);
+    assert_int_equal(weights_out_write(bad, out_path(path, 256, "bad"), &e), -1);
+    assert_err(&e, ERR_IO, "tensor x: gone");
+    assert_false(file_exists(path));
+    weights_out_free(bad);
 }
 
 static void test_round_trip(void **state)
@@ -445,9 +511,9 @@ static void test_misfits(void **state)
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_refusals),         cmocka_unit_test(test_header_length),
     cmocka_unit_test(test_empty_and_padded), cmocka_unit_test(test_round_trip),
-    cmocka_unit_test(test_open_file),        cmocka_unit_test(test_wrong_kinds),
-    cmocka_unit_test(test_reference_files),  cmocka_unit_test(test_params),
-    cmocka_unit_test(test_misfits),
+    cmocka_unit_test(test_streamed),         cmocka_unit_test(test_open_file),
+    cmocka_unit_test(test_wrong_kinds),      cmocka_unit_test(test_reference_files),
+    cmocka_unit_test(test_params),           cmocka_unit_test(test_misfits),
 };
 
 TEST_MAIN(TESTS)
