@@ -9,6 +9,7 @@ struct tensor *op_nearest_code(struct pass *p, const struct tensor *z,
         return MISFIT(p, z, codebook, "z [N, D] and codebook [K, D] must agree in D");
     struct tensor *ids = pass_tensor(p, DTYPE_I32, 1, z->dim);
     CALL(p, nearest_code, z, codebook, ids);
+    p->flops += 2.0 * (double)z->dim[0] * (double)tensor_count(codebook);
     return op_result(p, ids);
 }
 

@@ -1,0 +1,13 @@
+/*
+ * Random weights, quickly: a network of hundreds of millions of parameters is filled in a second.
+ */
+#ifndef BENCH_RANDOM_H
+#define BENCH_RANDOM_H
+
+#include "model/param.h"
+
+/* Values spread as param_list_reset spreads them, but taken from one table of random numbers again
+ * and again: good for measuring, not for training. */
+int random_fill(struct param_list *l, struct err *e);
+
+#endif
