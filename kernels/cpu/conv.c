@@ -20,6 +20,17 @@ static const struct winograd *form_of(ctensor *w, int stride, int64_t depth, int
     return CPU(winograd_fits)(&CPU(winograd_2x2), depth, n) ? &CPU(winograd_2x2) : NULL;
 }
 
+/* The same for the adjoint to the weights, which has other needs. */
+static const struct winograd *weight_form_of(ctensor *dw, int stride)
+{
+    int64_t in = dw->dim[3], out = dw->dim[0];
+    if (dw->dim[1] != 3 || dw->dim[2] != 3 || stride != 1)
+        return NULL;
+    if (CPU(winograd_weight_fits)(&CPU(winograd_4x4), in, out))
+        return &CPU(winograd_4x4);
+    return CPU(winograd_weight_fits)(&CPU(winograd_2x2), in, out) ? &CPU(winograd_2x2) : NULL;
+}
+
 static struct winograd_conv forward(const struct winograd *form, ctensor *x, ctensor *w,
                                     ctensor *bias, struct conv_pad pad, struct tensor *y)
 {
@@ -88,5 +99,17 @@ int CPU(conv_bwd_data)(void *ctx, ctensor *dy, ctensor *w, int stride, struct co
         return CPU(taps_bwd_data)(ctx, dy, w, stride, pad, dx, e);
     struct winograd_conv v = backward(form, dy, w, pad, dx);
     CPU(winograd_run)(ctx, &v);
+    return 0;
+}
+
+int CPU(conv_bwd_weight)(void *ctx, ctensor *x, ctensor *dy, int stride, struct conv_pad pad,
+                         struct tensor *dw, struct err *e)
+{
+    if (CPU_ALL_F32("conv_bwd_weight", e, x, dy, dw))
+        return -1;
+    const struct winograd *form = weight_form_of(dw, stride);
+    if (!form)
+        return CPU(windows_weight)(ctx, x, dy, stride, pad, dw, e);
+    CPU(winograd_weight)(ctx, form, x, dy, pad, dw);
     return 0;
 }

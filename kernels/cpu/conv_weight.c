@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "kernels/cpu/check.h"
+#include "kernels/cpu/conv.h"
 #include "kernels/cpu/panel.h"
 
 #define PARTS_MAX 16
@@ -160,11 +160,9 @@ static void run_outputs(const struct cpu *c, const struct layer *l, float *dw)
                       cpu_scratch(c) + PARTS_FLOATS, dw + o * l->patch, l->patch);
 }
 
-int CPU(conv_bwd_weight)(void *ctx, ctensor *x, ctensor *dy, int stride, struct conv_pad pad,
-                         struct tensor *dw, struct err *e)
+int CPU(windows_weight)(const struct cpu *c, ctensor *x, ctensor *dy, int stride,
+                        struct conv_pad pad, struct tensor *dw, struct err *e)
 {
-    if (CPU_ALL_F32("conv_bwd_weight", e, x, dy, dw))
-        return -1;
     int64_t patch = dw->dim[1] * dw->dim[2] * dw->dim[3];
     if (patch > WINDOW_FLOATS / 2)
         return err_set(e, ERR_UNSUPPORTED, "conv_bwd_weight: a window of %lld values, at most %lld",
@@ -190,8 +188,8 @@ int CPU(conv_bwd_weight)(void *ctx, ctensor *x, ctensor *dy, int stride, struct 
     l.parts = parts_of(&l);
     l.chunk = par_min(CHUNK_POSITIONS, WINDOW_FLOATS / l.ld);
     if (l.parts > 1)
-        run_parts(ctx, &l, dw->data);
+        run_parts(c, &l, dw->data);
     else
-        run_outputs(ctx, &l, dw->data);
+        run_outputs(c, &l, dw->data);
     return 0;
 }

@@ -21,7 +21,7 @@
 
 #define CPU_THREADS_MAX 256
 #define CPU_SCRATCH_BYTES ((size_t)4 << 20)
-#define CPU_SHARED_BYTES ((size_t)16 << 20)
+#define CPU_SHARED_BYTES ((size_t)24 << 20)
 
 struct cpu {
     int threads;

@@ -15,22 +15,24 @@
 #include "kernels/cpu/winograd_conv.h"
 
 #include "kernels/cpu/panel.h"
+#include "kernels/cpu/winograd_cells.h"
 
 #define BLOCK_CELLS 32
 #define BLOCK_FLOATS (160 * 1024) /* of planes: they stay in cache while panels go by */
 #define WEIGH_DEPTH 64            /* channels whose weights are turned at once */
-#define AHEAD 3 /* cells: memory that is asked for this early is there when its cell's turn comes  \
-                 */
+#define AHEAD                                                                                      \
+    3 /* cells: memory that is asked for this early is there when its cell's turn comes            \
+       */
 
 struct job {
     const struct winograd_conv *c;
     const struct winograd *f;
-    int64_t depth;      /* channels of the source */
-    int64_t planes;     /* of a cell */
-    int64_t rows, cols; /* cells of a picture */
-    int64_t cells;      /* of all */
-    int64_t block;      /* cells of a task, a multiple of TILE_ROWS */
-    int64_t plane;      /* floats from one plane of a block to the next */
+    struct winograd_cells cells;
+    int64_t n;      /* cells */
+    int64_t depth;  /* channels of the source */
+    int64_t planes; /* of a cell */
+    int64_t block;  /* cells of a task, a multiple of TILE_ROWS */
+    int64_t plane;  /* floats from one plane of a block to the next */
     struct panels panels;
 };
 
@@ -72,42 +74,6 @@ static void weigh_all(const struct cpu *c, const struct job *j)
 
 /* ---- blocks ---- */
 
-/* A cell's picture, and its place there. */
-struct cell {
-    int64_t b, y, x;
-};
-
-static struct cell cell_of(const struct job *j, int64_t i)
-{
-    return (struct cell){ i / j->cols / j->rows, i / j->cols % j->rows, i % j->cols };
-}
-
-static void cell_next(const struct job *j, struct cell *at)
-{
-    if (++at->x < j->cols)
-        return;
-    at->x = 0;
-    if (++at->y < j->rows)
-        return;
-    at->y = 0;
-    at->b++;
-}
-
-/* What n cells see, as planes [planes, n, depth]. */
-static void see_block(const struct job *j, struct cell at, int64_t n, float *to, float *room)
-{
-    const struct winograd_conv *c = j->c;
-    const struct winograd *f = j->f;
-
-    for (int64_t i = 0; i < n; i++, cell_next(j, &at)) {
-        int64_t y = at.y * f->step - c->top, x = at.x * f->step - c->left;
-        struct square planes = { to + i * j->depth, f->side * j->plane, j->plane };
-        strip_expect(&c->source, at.b, y, x + f->window + (AHEAD - 1) * f->step, f->window,
-                     f->step);
-        f->see(strip_of(&c->source, at.b, y, x, f->window, f->window, room), planes, j->depth);
-    }
-}
-
 /* One panel's products [planes, n], as tiles. */
 static void multiply(const struct job *j, int64_t n, const float *seen, const float *weights,
                      int vecs, struct tile *to)
@@ -144,8 +110,8 @@ static inline void put_pixel(const float *sum, const float *plus, int64_t n, flo
 
 /* The outputs of a cell that are inside the picture, columns k0 .. k0 + n; sums: squares of
  * TILE_COLS floats; bias NULL: outputs are added to. */
-static void put_cell(const struct job *j, struct cell at, const float *sums, const float *bias,
-                     int64_t k0, int64_t n)
+static void put_cell(const struct job *j, struct winograd_cell at, const float *sums,
+                     const float *bias, int64_t k0, int64_t n)
 {
     int64_t out = j->f->out, y0 = at.y * out, x0 = at.x * out;
     int64_t rows = par_min(out, j->c->out_height - y0), cols = par_min(out, j->c->out_width - x0);
@@ -158,7 +124,7 @@ static void put_cell(const struct job *j, struct cell at, const float *sums, con
 }
 
 /* Tells the cache that these columns of a cell's outputs will be written soon. */
-static void expect_cell(const struct job *j, struct cell at, int64_t k0, int64_t n)
+static void expect_cell(const struct job *j, struct winograd_cell at, int64_t k0, int64_t n)
 {
     int64_t out = j->f->out, y0 = at.y * out;
     struct par_range x = strip_inside(at.x * out, out, j->c->out_width);
@@ -170,7 +136,7 @@ static void expect_cell(const struct job *j, struct cell at, int64_t k0, int64_t
 }
 
 /* A panel's products of n cells, turned back. */
-static void show_panel(const struct job *j, struct cell at, int64_t n, int64_t panel,
+static void show_panel(const struct job *j, struct winograd_cell at, int64_t n, int64_t panel,
                        const struct tile *products)
 {
     _Alignas(64) float sums[WINOGRAD_OUT_MAX * WINOGRAD_OUT_MAX * TILE_COLS];
@@ -180,11 +146,11 @@ static void show_panel(const struct job *j, struct cell at, int64_t n, int64_t p
 
     if (j->c->bias)
         memcpy(bias, j->c->bias + k0, (size_t)cols * sizeof *bias);
-    for (int64_t i = 0; i < n; i++, cell_next(j, &at)) {
+    for (int64_t i = 0; i < n; i++, winograd_next(j->cells.rows, j->cells.cols, &at)) {
         struct square from = { (float *)products->at[0] + i * TILE_COLS, j->f->side * plane,
                                plane };
         struct square to = { sums, j->f->out * TILE_COLS, TILE_COLS };
-        expect_cell(j, (struct cell){ at.b, at.y, at.x + AHEAD }, k0, cols);
+        expect_cell(j, (struct winograd_cell){ at.b, at.y, at.x + WINOGRAD_AHEAD }, k0, cols);
         j->f->show(from, to, panel_vecs(j->panels, panel) * VEC_LANES);
         put_cell(j, at, sums, j->c->add ? NULL : bias, k0, cols);
     }
@@ -195,9 +161,9 @@ static void run_block(const struct cpu *c, const struct job *j, int64_t first, i
     float *seen = cpu_scratch(c);
     struct tile *products = (struct tile *)(seen + j->planes * j->plane);
     float *room = (float *)(products + j->planes * j->block / TILE_ROWS);
-    struct cell at = cell_of(j, first);
+    struct winograd_cell at = winograd_cell(j->cells.rows, j->cells.cols, first);
 
-    see_block(j, at, n, seen, room);
+    CPU(winograd_turn_cells)(&j->cells, first, n, seen, j->depth, j->plane, room);
     for (int64_t i = 0; i < j->panels.count; i++) {
         multiply(j, n, seen, cpu_shared(c) + panel_at(j, i), panel_vecs(j->panels, i), products);
         show_panel(j, at, n, i, products);
@@ -210,7 +176,7 @@ static void run_block(const struct cpu *c, const struct job *j, int64_t first, i
  * threads would wait. */
 static int64_t block_of(const struct cpu *c, const struct job *j)
 {
-    int64_t share = (j->cells + c->threads - 1) / c->threads;
+    int64_t share = (j->n + c->threads - 1) / c->threads;
     int64_t n = par_min(par_min(BLOCK_FLOATS / (j->planes * j->depth), share), BLOCK_CELLS);
     return n > TILE_ROWS ? (n + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS : TILE_ROWS;
 }
@@ -223,11 +189,20 @@ static struct job job_of(const struct cpu *cpu, const struct winograd_conv *c)
         .f = f,
         .depth = c->source.n,
         .planes = f->side * f->side,
-        .rows = (c->out_height + f->out - 1) / f->out,
-        .cols = (c->out_width + f->out - 1) / f->out,
         .panels = panels_of(c->n),
     };
-    j.cells = c->source.batch * j.rows * j.cols;
+    j.cells = (struct winograd_cells){
+        .source = c->source,
+        .rows = (c->out_height + f->out - 1) / f->out,
+        .cols = (c->out_width + f->out - 1) / f->out,
+        .top = c->top,
+        .left = c->left,
+        .window = f->window,
+        .step = f->step,
+        .turn = f->see,
+        .side = f->side,
+    };
+    j.n = c->source.batch * j.cells.rows * j.cells.cols;
     j.block = block_of(cpu, &j);
     /* some more: planes a power of two apart would fall into the same lines of the cache */
     j.plane = (j.block * j.depth / VEC_LANES + 2) * VEC_LANES;
@@ -240,8 +215,8 @@ void CPU(winograd_run)(const struct cpu *c, const struct winograd_conv *conv)
 
     weigh_all(c, &j);
 #pragma omp parallel for num_threads(c->threads) schedule(dynamic)
-    for (int64_t i = 0; i < j.cells; i += j.block)
-        run_block(c, &j, i, par_min(j.block, j.cells - i));
+    for (int64_t i = 0; i < j.n; i += j.block)
+        run_block(c, &j, i, par_min(j.block, j.n - i));
 }
 
 bool CPU(winograd_fits)(const struct winograd *f, int64_t depth, int64_t n)
