@@ -130,3 +130,24 @@ int measure_part(struct bench *b, const struct part *part, struct machine *m, in
     *ret_result = r;
     return 0;
 }
+
+static int take_turns(struct bench *b, FILE *in, FILE *out, struct err *e)
+{
+    double seconds, cpu;
+    char line[16];
+    if (run_once(b, 1, &seconds, &cpu, e))
+        return -1;
+    for (fputs("ready\n", out); !fflush(out) && fgets(line, sizeof line, in);
+         fprintf(out, "%.9g\n", seconds))
+        if (run_once(b, 1, &seconds, &cpu, e))
+            return -1;
+    return 0;
+}
+
+int measure_turns(struct bench *b, const struct part *part, FILE *in, FILE *out, struct err *e)
+{
+    b->part = part;
+    int failed = part->kind->open(b, e) || take_turns(b, in, out, e);
+    part->kind->close(b);
+    return failed ? err_prefix(e, "%s: ", part->name) : 0;
+}

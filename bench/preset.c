@@ -1,5 +1,6 @@
 #include "bench/preset.h"
 
+#include "model/bundle_config.h"
 #include "trainer/config.h"
 
 /* Sizes as in the published checkpoints' tensor shapes, sampling as in the reference's demo. */
@@ -63,4 +64,16 @@ int preset_load(enum preset_name name, struct preset *ret_preset, struct err *e)
         return load_emoji(ret_preset, e);
     *ret_preset = COCO;
     return 0;
+}
+
+int preset_print(const struct preset *p, FILE *out, struct err *e)
+{
+    struct buf text;
+    buf_init(&text, BUNDLE_CONFIG_MAX);
+    int failed = bundle_config_format(&p->config, &text, e) || buf_check(&text, e);
+    if (!failed)
+        fprintf(out, "{\"gpt_batch\": %d, \"vqgan_batch\": %d, \"config\": %s}\n", p->gpt_batch,
+                p->vqgan_batch, text.data);
+    buf_release(&text);
+    return failed;
 }

@@ -4,6 +4,8 @@
 #ifndef BENCH_PRESET_H
 #define BENCH_PRESET_H
 
+#include <stdio.h>
+
 #include "model/bundle.h"
 
 struct preset {
@@ -18,5 +20,7 @@ enum preset_name { PRESET_COCO, PRESET_EMOJI };
  * ViT-B/32, and small training batches. emoji: models/emoji-64 as its config.json says, and the
  * batches of its recipe. */
 int preset_load(enum preset_name name, struct preset *ret_preset, struct err *e);
+/* {"gpt_batch", "vqgan_batch", "config": what the config.json of such a bundle says} */
+int preset_print(const struct preset *p, FILE *out, struct err *e);
 
 #endif

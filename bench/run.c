@@ -3,6 +3,7 @@
  *
  *     bench/run --preset coco                     everything, at the sizes of published weights
  *     bench/run --preset emoji --json vqgan       rows whose name contains "vqgan"
+ *     bench/run --turns decode_b1_f32             for bench/peers, which has its turns too
  *
  * limit: the time that the part's multiplications and additions take at the machine's multiply-add
  * peak or, if that is longer, its weights and caches at its read bandwidth; both are measured
@@ -17,7 +18,7 @@
 
 struct options {
     int preset;
-    bool json;
+    bool json, turns, sizes;
     int64_t runs, threads;
 };
 
@@ -25,6 +26,11 @@ static const struct conf_row ROWS[] = {
     CONF_ENUM("run", "preset", "coco", PRESET_CHOICES, struct options, preset,
               "sizes: of published weights, or of models/emoji-64"),
     CONF_BOOL("run", "json", "no", struct options, json, "print JSON instead of a table"),
+    CONF_BOOL(
+        "run", "turns", "no", struct options, turns,
+        "run one part once for every line on standard input, and say how many seconds it took"),
+    CONF_BOOL("run", "sizes", "no", struct options, sizes,
+              "print the preset's sizes as JSON, and measure nothing"),
     CONF_INT("run", "runs", "5", 1, RUNS_MAX, struct options, runs,
              "runs of each part; the median counts"),
     CONF_INT("run", "threads", "0", 0, 256, struct options, threads,
@@ -64,6 +70,8 @@ static int check_names(const struct run *r, struct err *e)
     return 0;
 }
 
+/* ---- all rows, in turn with the machine ---- */
+
 static int measure_all(struct run *r, struct err *e)
 {
     for (int i = 0; i < N_PARTS; i++) {
@@ -79,27 +87,46 @@ static int measure_all(struct run *r, struct err *e)
     return 0;
 }
 
-static int open_all(struct run *r, struct err *e)
+static int run_report(struct run *r, struct err *e)
 {
-    if (preset_load((enum preset_name)r->options.preset, &r->preset, e) ||
-        device_open("cpu", (int)r->options.threads, &r->bench.dev, e))
+    const char *device = device_describe(r->bench.dev);
+    if (machine_open(&r->machine, (int)r->options.threads, e))
         return -1;
-    r->bench.preset = &r->preset;
-    return machine_open(&r->machine, (int)r->options.threads, e);
+    if (!r->options.json)
+        report_head(stdout, device);
+    if (measure_all(r, e))
+        return -1;
+    if (r->options.json)
+        report_json(stdout, device, r->machine.threads, r->results, r->n_results);
+    return 0;
+}
+
+/* ---- one row, in turn with another program ---- */
+
+static int run_turns(struct run *r, struct err *e)
+{
+    const struct part *only = NULL;
+    for (int i = 0; i < N_PARTS; i++) {
+        if (!wanted(r, &PARTS[i]))
+            continue;
+        if (only)
+            return err_set(e, ERR_INVALID, "turns: of one row, not of %s and %s", only->name,
+                           PARTS[i].name);
+        only = &PARTS[i];
+    }
+    return measure_turns(&r->bench, only, stdin, stdout, e);
 }
 
 static int run_all(struct run *r, struct err *e)
 {
-    if (check_names(r, e) || open_all(r, e))
+    if (check_names(r, e) || preset_load((enum preset_name)r->options.preset, &r->preset, e))
         return -1;
-    const char *machine = device_describe(r->bench.dev);
-    if (!r->options.json)
-        report_head(stdout, machine);
-    if (measure_all(r, e))
+    if (r->options.sizes)
+        return preset_print(&r->preset, stdout, e);
+    r->bench.preset = &r->preset;
+    if (device_open("cpu", (int)r->options.threads, &r->bench.dev, e))
         return -1;
-    if (r->options.json)
-        report_json(stdout, machine, r->machine.threads, r->results, r->n_results);
-    return 0;
+    return r->options.turns ? run_turns(r, e) : run_report(r, e);
 }
 
 static void close_all(struct run *r)

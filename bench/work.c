@@ -120,13 +120,13 @@ struct work work_vqgan_encode(const struct vqgan_config *c)
     }
     double grid = vqgan_grid(c);
     return (struct work){ .flops = flops + middle(grid, in) + conv(3, grid, in, z) +
-                                   conv(1, grid, z, z) };
+                                   conv(1, grid, z, vqgan_code_dim(c)) };
 }
 
 struct work work_vqgan_decode(const struct vqgan_config *c)
 {
     double z = c->z_channels, grid = vqgan_grid(c), in = width_at(c, c->levels - 1);
-    double flops = conv(1, grid, z, z) + conv(3, grid, z, in) + middle(grid, in);
+    double flops = conv(1, grid, vqgan_code_dim(c), z) + conv(3, grid, z, in) + middle(grid, in);
     for (int level = c->levels - 1; level >= 0; level--) {
         flops += level_blocks(c, level, c->res_blocks + 1, in);
         in = width_at(c, level);
@@ -139,7 +139,7 @@ struct work work_vqgan_decode(const struct vqgan_config *c)
 struct work work_train_vqgan(const struct vqgan_config *c, int pictures)
 {
     double networks = work_vqgan_encode(c).flops + work_vqgan_decode(c).flops;
-    double nearest = 2.0 * square(vqgan_grid(c)) * c->codebook * c->z_channels;
+    double nearest = 2.0 * square(vqgan_grid(c)) * c->codebook * vqgan_code_dim(c);
     double unwanted = conv(3, c->resolution, 3, c->ch); /* of the pixels */
     return (struct work){ .flops = pictures * (3 * networks - unwanted + nearest) };
 }

@@ -10,7 +10,7 @@ static int run(const char *arguments, char *out, size_t size)
 {
     const char *dir = getenv("BUILDDIR");
     char command[1024];
-    snprintf(command, sizeof command, "%s/bench/run %s 2>&1", dir ? dir : ".", arguments);
+    snprintf(command, sizeof command, "exec 2>&1; %s/bench/run %s", dir ? dir : ".", arguments);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     size_t n = fread(out, 1, size - 1, pipe);
@@ -108,9 +108,41 @@ static void an_unknown_preset_is_refused(void **state)
     assert_non_null(strstr(out, "preset: 'large'"));
 }
 
+/* One run for every line that comes in. */
+static void turns_are_taken_one_by_one(void **state)
+{
+    (void)state;
+    char out[1024];
+    double a = 0, b = 0;
+    int end = 0;
+    assert_int_equal(
+        run("--preset emoji --threads 1 --turns clip_text <<END\n\n\nEND", out, sizeof out), 0);
+    assert_int_equal(sscanf(out, "ready %lf %lf%n", &a, &b, &end), 2);
+    assert_string_equal(out + end, "\n");
+    assert_true(a > 0 && b > 0);
+}
+
+static void turns_are_of_one_row(void **state)
+{
+    (void)state;
+    char out[1024];
+    assert_int_not_equal(run("--turns clip", out, sizeof out), 0);
+    assert_string_equal(out, "bench/run: turns: of one row, not of clip_text and clip_image\n");
+}
+
+static void sizes_are_those_of_a_bundle(void **state)
+{
+    (void)state;
+    json_t *root = run_json("--preset coco --sizes");
+    const json_t *config = json_object_get(root, "config");
+    assert_int_equal(number(json_object_get(config, "gpt"), "vocab"), 16384);
+    assert_int_equal(number(root, "vqgan_batch"), 1);
+    json_decref(root);
+}
+
 static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test(results_are_json),
-    cmocka_unit_test(an_unknown_name_is_refused),
-    cmocka_unit_test(an_unknown_preset_is_refused),
+    cmocka_unit_test(turns_are_taken_one_by_one),  cmocka_unit_test(turns_are_of_one_row),
+    cmocka_unit_test(sizes_are_those_of_a_bundle), cmocka_unit_test(results_are_json),
+    cmocka_unit_test(an_unknown_name_is_refused),  cmocka_unit_test(an_unknown_preset_is_refused),
 };
 TEST_MAIN(TESTS)

@@ -29,12 +29,18 @@ static void want_all_grads(struct param_list *l)
     }
 }
 
-static void open_networks(struct networks *n, enum preset_name name)
+static struct bundle_config config_of(enum preset_name name)
 {
     struct preset preset;
     struct err e = { 0 };
     assert_ok(preset_load(name, &preset, &e), e);
-    *n = (struct networks){ .config = preset.config };
+    return preset.config;
+}
+
+static void open_networks(struct networks *n, struct bundle_config config)
+{
+    struct err e = { 0 };
+    *n = (struct networks){ .config = config };
     param_list_init(&n->params);
     assert_ok(clip_init(&n->clip, &n->config.clip, &n->params, &e) ||
                   gpt_init(&n->gpt, &n->config.gpt, &n->params, &e) ||
@@ -159,10 +165,10 @@ static double vqgan_attention_again(const struct vqgan_config *c)
     return again;
 }
 
-static void check_preset(enum preset_name name)
+static void check_counts(struct bundle_config config)
 {
     struct networks n;
-    open_networks(&n, name);
+    open_networks(&n, config);
     const struct bundle_config *c = &n.config;
     assert_same(work_clip_text(&c->clip).flops, count(text, &n, false));
     assert_same(work_clip_image(&c->clip).flops, count(image, &n, false));
@@ -180,13 +186,29 @@ static void check_preset(enum preset_name name)
 static void published_sizes_count_as_the_ops_count(void **state)
 {
     (void)state;
-    check_preset(PRESET_COCO);
+    check_counts(config_of(PRESET_COCO));
 }
 
 static void emoji_sizes_count_as_the_ops_count(void **state)
 {
     (void)state;
-    check_preset(PRESET_EMOJI);
+    check_counts(config_of(PRESET_EMOJI));
+}
+
+/* Codes narrower than the features, attention at no level, odd widths. */
+static void other_sizes_count_as_the_ops_count(void **state)
+{
+    (void)state;
+    struct bundle_config c = config_of(PRESET_COCO);
+    c.vqgan.code_dim = 8;
+    c.vqgan.attn_resolution = 0;
+    c.vqgan.mult[1] = 3;
+    c.vqgan.res_blocks = 1;
+    c.gpt.layers = 3;
+    c.gpt.width = 80;
+    c.clip.image.patch = 16;
+    c.clip.text.context = 13;
+    check_counts(c);
 }
 
 /* Every matrix but that of the condition is read in every step. */
@@ -195,7 +217,7 @@ static void a_decode_reads_every_matrix(void **state)
     (void)state;
     struct networks n;
     double weights = 0;
-    open_networks(&n, PRESET_COCO);
+    open_networks(&n, config_of(PRESET_COCO));
     const struct gpt_config *c = &n.config.gpt;
     struct param_list gpt_params;
     struct gpt gpt;
@@ -224,6 +246,7 @@ static void a_decode_reads_what_the_cache_holds(void **state)
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(published_sizes_count_as_the_ops_count),
     cmocka_unit_test(emoji_sizes_count_as_the_ops_count),
+    cmocka_unit_test(other_sizes_count_as_the_ops_count),
     cmocka_unit_test(a_decode_reads_every_matrix),
     cmocka_unit_test(a_decode_reads_what_the_cache_holds),
 };
