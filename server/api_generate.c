@@ -9,17 +9,7 @@
 
 void api_generate(struct app *app, struct exchange *x)
 {
-    char param[REQUEST_PARAM_MAX];
-    struct gen_request request;
-    struct err e;
-
-    if (!submit_ready(app, x))
-        return;
-    if (gen_request_parse(x->body.data ? x->body.data : "", x->body.len, &app->limits, &request,
-                          param, &e))
-        submit_refuse(app, x, &e, param);
-    else
-        submit(app, x, &request);
+    submit_body(app, x, gen_request_parse);
 }
 
 /* The format of a bare picture when the client wants that more than JSON, else FORMAT_COUNT. Of

@@ -100,7 +100,11 @@ static void fill_app(struct daemon *d)
     a->limits.image_pixels = (size_t)d->config->image_pixels_max;
     a->limits.sampling = a->engine->info.sampling;
     a->limits.embed_dim = a->engine->info.embed_dim;
+    a->limits.tokens = a->engine->info.tokens;
+    a->limits.codebook = a->engine->info.codebook;
     a->limits.model = a->engine->info.model;
+    a->body_max = (size_t)d->config->body_max_kib << 10;
+    a->queue_max = (int)d->config->queue_max;
     a->limits.any_model = d->config->any_model;
     a->limits.metadata = d->config->image_metadata;
     a->limits.timeout_ms = (int)(d->config->timeout_s * 1000);
@@ -172,7 +176,7 @@ static int open_listener(struct daemon *d, int *fd, const struct route *routes, 
         .watch = d->app.watch,
         .threads = threads,
         .connections = connections,
-        .body_max = (size_t)c->body_max_kib << 10,
+        .body_max = d->app.body_max,
         .header_ns = ns(c->header_timeout_s),
         .body_ns = ns(c->body_timeout_s),
         .write_ns = ns(c->write_timeout_s),

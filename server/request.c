@@ -137,6 +137,18 @@ int gen_request_check(struct gen_request *r, const struct request_limits *limits
     return 0;
 }
 
+int gen_request_read(const struct field_table *t, const char *text, size_t n,
+                     const struct request_limits *limits, struct gen_request *r,
+                     char ret_param[REQUEST_PARAM_MAX], struct err *e)
+{
+    if (fields_parse(t, text, n, r, limits, ret_param, e) ||
+        gen_request_check(r, limits, ret_param, e)) {
+        gen_request_release(r);
+        return -1;
+    }
+    return 0;
+}
+
 /* ---- what follows from it ---- */
 
 int gen_request_prepare(struct gen_request *r, const struct engine *g,

@@ -22,11 +22,13 @@
 #define REQUEST_N_MAX 16
 #define REQUEST_CANDIDATES_MAX 64
 #define REQUEST_PROMPTS_MAX 16
-#define REQUEST_PROMPT_MAX 32000        /* bytes */
-#define REQUEST_INPUTS_MAX 32           /* of all prompts together */
-#define REQUEST_MIX_MAX 8               /* parts of a mix */
-#define REQUEST_WEIGHT_MAX 10           /* of a part, either sign */
-#define REQUEST_SOURCES "text|image"    /* order of enum gen_source */
+#define REQUEST_PROMPT_MAX 32000     /* bytes */
+#define REQUEST_INPUTS_MAX 32        /* of all prompts together */
+#define REQUEST_MIX_MAX 8            /* parts of a mix */
+#define REQUEST_WEIGHT_MAX 10        /* of a part, either sign */
+#define REQUEST_SOURCES "text|image" /* order of enum gen_source */
+#define REQUEST_ENCODINGS "float|base64"
+#define REQUEST_ENCODING_BASE64 1
 #define REQUEST_QUALITY 90              /* of JPEG and WebP, unless told otherwise */
 #define REQUEST_USER_MAX 64             /* bytes */
 #define REQUEST_TIMEOUT_MS_MAX 86400000 /* a day */
@@ -65,6 +67,7 @@ struct gen_request {
     int quality;       /* 1..100; of JPEG and WebP */
     bool metadata;     /* pictures carry how they were made */
     unsigned returns;  /* enum request_return */
+    int encoding;      /* index into REQUEST_ENCODINGS, of embeddings */
     int priority;      /* enum priority */
     int timeout_ms;    /* from arrival to answer; 1 at least */
     char model[BUNDLE_NAME_MAX];
@@ -75,6 +78,7 @@ struct request_limits {
     size_t image_pixels;             /* of an image prompt, checked before it is decoded */
     int timeout_ms;                  /* most that a request may ask for */
     int embed_dim;                   /* E: values of an embedding */
+    int tokens, codebook;            /* of a picture; a token is below codebook */
     const char *model;               /* the one that is served */
     bool any_model;                  /* names of others are taken for this one */
     bool metadata;                   /* of requests that do not say */
@@ -88,15 +92,33 @@ void gen_request_release(struct gen_request *r);
 int gen_request_check(struct gen_request *r, const struct request_limits *limits,
                       char ret_param[REQUEST_PARAM_MAX], struct err *e);
 
+/* Reads text by a table and checks it; on failure r is released. */
+int gen_request_read(const struct field_table *t, const char *text, size_t n,
+                     const struct request_limits *limits, struct gen_request *r,
+                     char ret_param[REQUEST_PARAM_MAX], struct err *e);
+
 /*
- * The body of POST /v1/generate, n bytes. ret_param: the field that is to blame, "" if no single
- * one is; set on failure. INVALID and FORMAT: the client's mistake; TOO_LARGE: a picture has too
- * many pixels; NOT_FOUND: another model. Any thread.
+ * The body of a POST, n bytes of JSON. ret_param: the field that is to blame, "" if no single one
+ * is; set on failure. INVALID and FORMAT: the client's mistake; TOO_LARGE: a picture has too many
+ * pixels; NOT_FOUND: another model. Any thread.
  */
-int gen_request_parse(const char *text, size_t n, const struct request_limits *limits,
-                      struct gen_request *ret_request, char ret_param[REQUEST_PARAM_MAX],
-                      struct err *e);
-extern const struct field_table GENERATE_FIELDS;
+typedef int request_parse(const char *text, size_t n, const struct request_limits *limits,
+                          struct gen_request *ret_request, char ret_param[REQUEST_PARAM_MAX],
+                          struct err *e);
+
+request_parse gen_request_parse;        /* /v1/generate */
+request_parse embeddings_request_parse; /* /v1/embeddings */
+request_parse rank_request_parse;       /* /v1/rank: a REQUEST_EMBED with both kinds of inputs */
+request_parse encode_request_parse;     /* /v1/encode */
+request_parse decode_request_parse;     /* /v1/decode */
+
+/* Their fields. Every one takes COMMON_FIELDS as well. */
+extern const struct field_table COMMON_FIELDS, GENERATE_FIELDS, EMBEDDINGS_FIELDS, RANK_FIELDS,
+    ENCODE_FIELDS, DECODE_FIELDS;
+extern const struct field_type FIELD_TOKENS; /* request_tokens.c */
+
+/* Inputs of a kind. */
+int request_count(const struct gen_request *r, enum input_kind kind);
 
 /* input_prepare for every input. ret_param as in gen_request_parse. Any thread. */
 int gen_request_prepare(struct gen_request *r, const struct engine *g,

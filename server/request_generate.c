@@ -1,10 +1,25 @@
 /*
- * POST /v1/generate: its fields.
+ * POST /v1/generate, and the fields that every request may have.
  */
 #include "server/input_fields.h"
 #include "server/request.h"
 
 #define AT(member) offsetof(struct gen_request, member)
+
+static const struct field COMMON_ROWS[] = {
+    { "priority", &FIELD_CHOICE, PRIORITY_HIGH, PRIORITY_LOW, AT(priority), "high|normal|low",
+      "`\"normal\"`", "who is drawn first while requests wait; clients of one class take turns" },
+    { "timeout_ms", &FIELD_INT, 1, REQUEST_TIMEOUT_MS_MAX, AT(timeout_ms), NULL, "`timeout_s`",
+      "milliseconds after which the request is given up with 504; at most the daemon's "
+      "`timeout_s`" },
+    { "model", &FIELD_WORD, 0, BUNDLE_NAME_MAX - 1, AT(model), NULL, "the one served",
+      "name of the model" },
+    { "user", &FIELD_WORD, 0, REQUEST_USER_MAX, AT(user), NULL, "",
+      "who asks, for the daemon's log" },
+    { .name = NULL },
+};
+
+const struct field_table COMMON_FIELDS = { .rows = COMMON_ROWS };
 
 static const struct field ROWS[] = {
     { "prompt", &FIELD_PROMPT, 1, REQUEST_PROMPT_MAX, 0, NULL, "",
@@ -48,19 +63,10 @@ static const struct field ROWS[] = {
       "extras in the answer: the `tokens` of each picture; the `scores` of all candidates; the "
       "CLIP "
       "`embedding` of each picture" },
-    { "priority", &FIELD_CHOICE, PRIORITY_HIGH, PRIORITY_LOW, AT(priority), "high|normal|low",
-      "`\"normal\"`", "who is drawn first while requests wait; clients of one class take turns" },
-    { "timeout_ms", &FIELD_INT, 1, REQUEST_TIMEOUT_MS_MAX, AT(timeout_ms), NULL, "`timeout_s`",
-      "milliseconds after which the request is given up with 504; at most the daemon's "
-      "`timeout_s`" },
-    { "model", &FIELD_WORD, 0, BUNDLE_NAME_MAX - 1, AT(model), NULL, "the one served",
-      "name of the model" },
-    { "user", &FIELD_WORD, 0, REQUEST_USER_MAX, AT(user), NULL, "",
-      "who asks, for the daemon's log" },
     { .name = NULL },
 };
 
-const struct field_table GENERATE_FIELDS = { .rows = ROWS };
+const struct field_table GENERATE_FIELDS = { .rows = ROWS, .more = &COMMON_FIELDS };
 
 int gen_request_parse(const char *text, size_t n, const struct request_limits *limits,
                       struct gen_request *ret_request, char ret_param[REQUEST_PARAM_MAX],
@@ -68,11 +74,8 @@ int gen_request_parse(const char *text, size_t n, const struct request_limits *l
 {
     struct gen_request r = gen_request_default(REQUEST_GENERATE, limits);
 
-    if (fields_parse(&GENERATE_FIELDS, text, n, &r, limits, ret_param, e) ||
-        gen_request_check(&r, limits, ret_param, e)) {
-        gen_request_release(&r);
+    if (gen_request_read(&GENERATE_FIELDS, text, n, limits, &r, ret_param, e))
         return -1;
-    }
     *ret_request = r;
     return 0;
 }

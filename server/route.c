@@ -3,17 +3,45 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/api_capabilities.h"
+#include "server/api_clip.h"
 #include "server/api_generate.h"
 #include "server/api_health.h"
 #include "server/api_jobs.h"
 #include "server/api_metrics.h"
 #include "server/api_models.h"
+#include "server/api_tokens.h"
 
 const struct route ROUTES_WORK[] = {
     { .method = "POST",
       .path = "/v1/generate",
       .body = ROUTE_JSON,
+      .fields = &GENERATE_FIELDS,
       .run = api_generate,
+      .resume = api_generate_resume },
+    { .method = "POST",
+      .path = "/v1/embeddings",
+      .body = ROUTE_JSON,
+      .fields = &EMBEDDINGS_FIELDS,
+      .run = api_embeddings,
+      .resume = api_embeddings_resume },
+    { .method = "POST",
+      .path = "/v1/rank",
+      .body = ROUTE_JSON,
+      .fields = &RANK_FIELDS,
+      .run = api_rank,
+      .resume = api_rank_resume },
+    { .method = "POST",
+      .path = "/v1/encode",
+      .body = ROUTE_JSON,
+      .fields = &ENCODE_FIELDS,
+      .run = api_encode,
+      .resume = api_encode_resume },
+    { .method = "POST",
+      .path = "/v1/decode",
+      .body = ROUTE_JSON,
+      .fields = &DECODE_FIELDS,
+      .run = api_decode,
       .resume = api_generate_resume },
     { .method = "GET", .path = "/v1/jobs/*", .run = api_jobs_get },
     { .method = "DELETE",
@@ -22,6 +50,8 @@ const struct route ROUTES_WORK[] = {
       .resume = api_jobs_delete_resume },
     { .method = "GET", .path = "/v1/jobs/*/images/*", .run = api_jobs_image },
     { .method = "GET", .path = "/v1/models", .run = api_models },
+    { .method = "GET", .path = "/v1/models/*", .run = api_model },
+    { .method = "GET", .path = "/v1/capabilities", .run = api_capabilities },
     { .method = "GET", .path = "/healthz", .run = api_healthz, .probe = true },
     { .method = "GET", .path = "/livez", .run = api_livez, .probe = true },
     { .method = "GET", .path = "/readyz", .run = api_readyz, .probe = true },
@@ -31,6 +61,8 @@ const struct route ROUTES_WORK[] = {
 
 const struct route ROUTES_ADMIN[] = {
     { .method = "GET", .path = "/v1/models", .run = api_models },
+    { .method = "GET", .path = "/v1/models/*", .run = api_model },
+    { .method = "GET", .path = "/v1/capabilities", .run = api_capabilities },
     { .method = "GET", .path = "/healthz", .run = api_healthz, .probe = true },
     { .method = "GET", .path = "/livez", .run = api_livez, .probe = true },
     { .method = "GET", .path = "/readyz", .run = api_readyz, .probe = true },

@@ -18,6 +18,7 @@ struct route {
     const char *method; /* GET answers HEAD too */
     const char *path;   /* "*" stands for one segment; NULL ends a table */
     enum route_body body;
+    const struct field_table *fields; /* of the body; NULL: it has none */
     void (*run)(struct app *app, struct exchange *x);
     void (*resume)(struct app *app, struct exchange *x); /* of handlers that suspend */
     bool probe; /* asked every second by machines: its access lines are for debugging */

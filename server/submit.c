@@ -212,3 +212,18 @@ void submit(struct app *app, struct exchange *x, struct gen_request *request)
     }
     hand_over(app, x, &w, job);
 }
+
+void submit_body(struct app *app, struct exchange *x, request_parse *parse)
+{
+    const char *text = x->body.data ? x->body.data : "";
+    char param[REQUEST_PARAM_MAX];
+    struct gen_request request;
+    struct err e;
+
+    if (!submit_ready(app, x))
+        return;
+    if (parse(text, x->body.len, &app->limits, &request, param, &e))
+        submit_refuse(app, x, &e, param);
+    else
+        submit(app, x, &request);
+}

@@ -1,8 +1,8 @@
 /*
  * From a request to its job: what every endpoint does that wants the device.
  *
- *     void api_x(app, x)         { if (submit_ready(app, x) && parse(...)) submit(app, x,
- * &request); } void api_x_resume(app, x)  { x->job is over: job -> x->reply }
+ *     void api_x(app, x)         { submit_body(app, x, x_request_parse); }
+ *     void api_x_resume(app, x)  { x->job is over: job -> x->reply }
  *
  * Two headers are honoured here for all of them. `Prefer: respond-async` answers 202 at once and
  * keeps the job (api_jobs.h). `Idempotency-Key` keeps it too, and finds it again when the request
@@ -24,6 +24,8 @@ void submit_refuse(struct app *app, struct exchange *x, const struct err *e, con
 /* Makes a job of the request (given away), hands it over and suspends x until it is over; or
  * replies that it is accepted, or why not. x->body is as it came, and empty after. */
 void submit(struct app *app, struct exchange *x, struct gen_request *request);
+/* All of it for a body of JSON: a handler is this one call. */
+void submit_body(struct app *app, struct exchange *x, request_parse *parse);
 /* In a handler: suspends x until x->job is over. */
 void submit_wait(struct exchange *x);
 

@@ -87,8 +87,12 @@ void fixture_open(struct fixture *f, const struct fixture_options *o)
     a->limits.image_pixels = o->image_pixels;
     a->limits.sampling = a->engine->info.sampling;
     a->limits.embed_dim = a->engine->info.embed_dim;
+    a->limits.tokens = a->engine->info.tokens;
+    a->limits.codebook = a->engine->info.codebook;
     a->limits.model = a->engine->info.model;
     a->limits.metadata = true;
+    a->body_max = o->body_max;
+    a->queue_max = o->queue_max;
     a->limits.timeout_ms = (int)(o->timeout_s * 1000);
     a->stuck_ns = ns(20);
     a->started_ns = clock_ns();

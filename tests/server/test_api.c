@@ -180,11 +180,235 @@ static void test_late_refusals(void **state)
     fixture_close(&f);
 }
 
+/* ---- CLIP ---- */
+
+/* A picture of one colour as base64 in a buffer. */
+static void grey(int shade, int side, struct buf *text)
+{
+    struct format_options o = { .format = FORMAT_PNG };
+    struct image img;
+    struct buf file;
+
+    assert_int_equal(image_new(side, side, 3, &img, NULL), 0);
+    memset(img.px, shade, (size_t)side * (size_t)side * 3);
+    buf_init(&file, 1 << 20);
+    buf_init(text, 1 << 20);
+    assert_int_equal(format_encode(&img, &o, &file, NULL), 0);
+    base64_encode(file.data, file.len, text);
+    buf_release(&file);
+    image_release(&img);
+}
+
+static double embedding_at(const json_t *o, size_t i, size_t k)
+{
+    json_t *data = json_array_get(json_object_get(o, "data"), i);
+
+    assert_int_equal(json_integer_value(json_object_get(data, "index")), i);
+    assert_string_equal(text_at(data, "object"), "embedding");
+    return json_number_value(json_array_get(json_object_get(data, "embedding"), k));
+}
+
+/* Texts come first, then pictures; numbers and base64 say the same. */
+static void test_embeddings(void **state)
+{
+    struct fixture f;
+    struct buf picture, json, floats;
+    json_t *o, *o64;
+    const char *text;
+    float back;
+
+    (void)state;
+    open_default(&f);
+    grey(200, 20, &picture);
+    buf_init(&json, 1 << 20);
+    buf_printf(&json, "{\"images\":[\"%s\"],\"input\":[\"abc\",\"d\"]}", picture.data);
+    o = post(&f, "/v1/embeddings", json.data);
+    assert_string_equal(text_at(o, "object"), "list");
+    assert_string_equal(text_at(o, "model"), "fake");
+    assert_int_equal(json_array_size(json_object_get(o, "data")), 3);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(o, "usage"), "prompt_tokens")), 4 + 2);
+    for (size_t i = 0; i < 3; i++) {
+        double squares = 0;
+        for (size_t k = 0; k < FAKE_EMBED; k++)
+            squares += embedding_at(o, i, k) * embedding_at(o, i, k);
+        assert_true(squares > 0.999 && squares < 1.001);
+    }
+    o64 = post(&f, "/v1/embeddings", "{\"input\":\"d\",\"encoding_format\":\"base64\"}");
+    text = text_at(json_array_get(json_object_get(o64, "data"), 0), "embedding");
+    buf_init(&floats, 100);
+    assert_int_equal(base64_decode(text, strlen(text), &floats, NULL), 0);
+    assert_int_equal(floats.len, FAKE_EMBED * sizeof back);
+    memcpy(&back, floats.data, sizeof back);
+    assert_true(back == (float)embedding_at(o, 1, 0));
+    json_decref(o);
+    json_decref(o64);
+    buf_release(&picture);
+    buf_release(&json);
+    buf_release(&floats);
+    fixture_close(&f);
+}
+
+static void test_rank(void **state)
+{
+    struct fixture f;
+    struct buf a, b, json;
+    json_t *o, *row, *scores, *order;
+
+    (void)state;
+    open_default(&f);
+    grey(5, 8, &a);
+    grey(250, 8, &b);
+    buf_init(&json, 1 << 20);
+    buf_printf(&json, "{\"texts\":[\"x\",\"y\"],\"images\":[\"%s\",\"%s\"]}", a.data, b.data);
+    o = post(&f, "/v1/rank", json.data);
+    assert_int_equal(json_array_size(json_object_get(o, "data")), 2);
+    for (size_t i = 0; i < 2; i++) {
+        row = json_array_get(json_object_get(o, "data"), i);
+        scores = json_object_get(row, "scores");
+        order = json_object_get(row, "order");
+        size_t best = (size_t)json_integer_value(json_array_get(order, 0));
+        assert_int_equal(json_integer_value(json_object_get(row, "text")), i);
+        assert_int_equal(json_array_size(scores), 2);
+        assert_true(json_number_value(json_array_get(scores, best)) >=
+                    json_number_value(json_array_get(scores, 1 - best)));
+    }
+    json_decref(o);
+    buf_release(&a);
+    buf_release(&b);
+    buf_release(&json);
+    fixture_close(&f);
+}
+
+/* ---- tokens ---- */
+
+static void test_encode_and_decode(void **state)
+{
+    struct fixture f;
+    struct buf a, b, json;
+    json_t *o, *tokens;
+    struct image img;
+
+    (void)state;
+    open_default(&f);
+    grey(77, 30, &a);
+    grey(9, 8, &b);
+    buf_init(&json, 1 << 20);
+    buf_printf(&json, "{\"images\":[\"%s\",\"%s\"]}", a.data, b.data);
+    o = post(&f, "/v1/encode", json.data);
+    assert_int_equal(json_array_size(json_object_get(o, "data")), 2);
+    tokens = json_object_get(json_array_get(json_object_get(o, "data"), 0), "tokens");
+    assert_int_equal(json_array_size(tokens), 6);
+    assert_int_equal(json_integer_value(json_array_get(tokens, 5)), 77);
+    json_decref(o);
+    buf_release(&a);
+    buf_release(&b);
+    buf_release(&json);
+
+    o = post(&f, "/v1/decode",
+             "{\"tokens\":[[1,2,3,4,5,6],[6,5,4,3,2,1]],\"output_format\":\"webp\"}");
+    assert_int_equal(json_array_size(json_object_get(o, "images")), 2);
+    assert_int_equal(json_object_size(json_array_get(json_object_get(o, "images"), 0)), 1);
+    assert_null(json_object_get(o, "seed"));
+    img = picture_of(first_file(o));
+    assert_int_equal(img.w, FAKE_SIDE);
+    image_release(&img);
+    json_decref(o);
+    fixture_close(&f);
+}
+
+static void test_decode_to_a_file(void **state)
+{
+    struct fixture f;
+    struct answer a;
+    struct image img;
+
+    (void)state;
+    open_default(&f);
+    client_call(f.port, "POST", "/v1/decode", "Accept: image/png\r\n", "{\"tokens\":[1,2,3,4,5,6]}",
+                &a);
+    assert_int_equal(a.status, 200);
+    assert_null(answer_header(&a, "X-Seed"));
+    assert_int_equal(format_decode(a.body.data, a.body.len, 1000, &img, NULL), 0);
+    image_release(&img);
+    answer_release(&a);
+    fixture_close(&f);
+}
+
+/* The engine's failure is the answer of every endpoint that uses it. */
+static void test_device_failures(void **state)
+{
+    static const struct {
+        const char *path, *json;
+        enum fake_call call;
+    } CASES[] = {
+        { "/v1/embeddings", "{\"input\":\"a\"}", FAKE_EMBED_CALL },
+        { "/v1/decode", "{\"tokens\":[1,2,3,4,5,6]}", FAKE_DECODE_CALL },
+    };
+    struct fixture f;
+
+    (void)state;
+    open_default(&f);
+    atomic_store(&f.fake->fail_code, ERR_INTERNAL);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        atomic_store(&f.fake->fail, CASES[i].call);
+        assert_refused(&f, CASES[i].path, CASES[i].json, 500, NULL,
+                       "the fake engine was told to fail");
+    }
+    fixture_close(&f);
+}
+
+/* ---- what there is ---- */
+
+static void test_models(void **state)
+{
+    struct fixture f;
+    json_t *o;
+
+    (void)state;
+    open_default(&f);
+    o = call(&f, "GET", "/v1/models/fake", NULL, 200);
+    assert_string_equal(text_at(o, "id"), "fake");
+    assert_string_equal(text_at(o, "owned_by"), "clipgen");
+    assert_int_equal(json_integer_value(json_object_get(o, "width")), FAKE_SIDE);
+    json_decref(o);
+    o = call(&f, "GET", "/v1/models/dall-e-2", NULL, 404);
+    assert_string_equal(text_at(json_object_get(o, "error"), "message"),
+                        "model: 'dall-e-2' is not served here; fake is");
+    json_decref(o);
+    fixture_close(&f);
+}
+
+static void test_capabilities(void **state)
+{
+    struct fixture f;
+    json_t *o, *limits, *field;
+
+    (void)state;
+    open_default(&f);
+    o = call(&f, "GET", "/v1/capabilities", NULL, 200);
+    limits = json_object_get(o, "limits");
+    assert_int_equal(json_integer_value(json_object_get(limits, "body_bytes")), 1 << 20);
+    assert_int_equal(json_integer_value(json_object_get(limits, "queue_pictures")), 64);
+    assert_int_equal(json_integer_value(json_object_get(limits, "image_pixels")), 1 << 16);
+    assert_int_equal(json_array_size(json_object_get(o, "output_formats")), 3);
+    field = json_object_get(json_object_get(json_object_get(o, "endpoints"), "/v1/generate"),
+                            "guidance_scale");
+    assert_int_equal((int)json_number_value(json_object_get(field, "max")), 20);
+    field =
+        json_object_get(json_object_get(json_object_get(o, "endpoints"), "/v1/decode"), "priority");
+    assert_int_equal(json_array_size(json_object_get(field, "choices")), 3);
+    json_decref(o);
+    fixture_close(&f);
+}
+
 static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test(test_output_formats),
-    cmocka_unit_test(test_accept_chooses),
-    cmocka_unit_test(test_prompts_of_all_kinds),
-    cmocka_unit_test(test_late_refusals),
+    cmocka_unit_test(test_output_formats),       cmocka_unit_test(test_accept_chooses),
+    cmocka_unit_test(test_prompts_of_all_kinds), cmocka_unit_test(test_late_refusals),
+    cmocka_unit_test(test_embeddings),           cmocka_unit_test(test_rank),
+    cmocka_unit_test(test_encode_and_decode),    cmocka_unit_test(test_decode_to_a_file),
+    cmocka_unit_test(test_device_failures),      cmocka_unit_test(test_models),
+    cmocka_unit_test(test_capabilities),
 };
 
 TEST_MAIN(TESTS)

@@ -10,6 +10,7 @@
 #include "base/jpeg.h"
 #include "base/mem.h"
 #include "base/png.h"
+#include "server/input_mix.h"
 #include "server/request.h"
 
 #define EMBED 4
@@ -17,6 +18,8 @@
 static const struct request_limits LIMITS = {
     .image_pixels = 100,
     .embed_dim = EMBED,
+    .tokens = 3,
+    .codebook = 64,
     .model = "emoji-64",
     .metadata = true,
     .timeout_ms = 300000,
@@ -183,6 +186,90 @@ static void test_refused(void **state)
         assert_string_equal(param, REFUSED[i].param);
         assert_int_equal(e.code, REFUSED[i].code);
     }
+}
+
+static const struct {
+    request_parse *parse;
+    const char *json, *param, *message;
+} REFUSED_ELSEWHERE[] = {
+    { embeddings_request_parse, "{}", "input", "input: missing; give texts or images" },
+    { embeddings_request_parse, "{\"input\":7}", "input",
+      "input: a string, or a list of strings is expected, not a number" },
+    { embeddings_request_parse, "{\"input\":[]}", "input", "input: a list of 0 is outside 1..32" },
+    { embeddings_request_parse, "{\"input\":[\"a\",\"\"]}", "input",
+      "input[1]: 0 bytes is outside 1..32000" },
+    { embeddings_request_parse, "{\"images\":[\"QUJDRA==\"]}", "images",
+      "images[0]: neither PNG, JPEG nor WebP" },
+    { embeddings_request_parse, "{\"input\":\"a\",\"encoding_format\":\"hex\"}", "encoding_format",
+      "encoding_format: 'hex' is none of float|base64" },
+    { embeddings_request_parse, "{\"input\":\"a\",\"n\":2}", "n", "n: unknown field" },
+    { embeddings_request_parse, "{\"input\":\"a\",\"model\":\"clip\"}", "model",
+      "model: 'clip' is not served here; emoji-64 is" },
+    { embeddings_request_parse, "{\"input\":\"a\",\"timeout_ms\":300001}", "timeout_ms",
+      "timeout_ms: 300001 is outside 1..300000, the daemon's timeout_s" },
+    { rank_request_parse, "{}", "texts", "texts: missing; pictures are ranked by texts" },
+    { rank_request_parse, "{\"texts\":\"a\"}", "images",
+      "images: missing; pictures are ranked by texts" },
+    { encode_request_parse, "{}", "images", "images: missing" },
+    { encode_request_parse, "{\"images\":{}}", "images",
+      "images: a string, or a list of strings is expected, not an object" },
+    { decode_request_parse, "{}", "tokens", "tokens: missing" },
+    { decode_request_parse, "{\"tokens\":7}", "tokens",
+      "tokens: a list of whole numbers, or a list of such lists is expected, not a number" },
+    { decode_request_parse, "{\"tokens\":[]}", "tokens",
+      "tokens: 0 tokens; a picture of this model has 3" },
+    { decode_request_parse, "{\"tokens\":[1,2,3,4]}", "tokens",
+      "tokens: 4 tokens; a picture of this model has 3" },
+    { decode_request_parse, "{\"tokens\":[1,2,64]}", "tokens", "tokens[2]: 64 is outside 0..63" },
+    { decode_request_parse, "{\"tokens\":[1,-1,2]}", "tokens", "tokens[1]: -1 is outside 0..63" },
+    { decode_request_parse, "{\"tokens\":[1,2.5,3]}", "tokens",
+      "tokens[1]: a whole number is expected, not a real number" },
+    { decode_request_parse, "{\"tokens\":[[1,2,3],[1,2]]}", "tokens",
+      "tokens[1]: 2 tokens; a picture of this model has 3" },
+    { decode_request_parse, "{\"tokens\":[[1,2,3],7]}", "tokens",
+      "tokens[1]: a list of tokens is expected, not a number" },
+    { decode_request_parse, "{\"tokens\":[[1,2,3],[1,2,\"x\"]]}", "tokens",
+      "tokens[1][2]: a whole number is expected, not a string" },
+    { decode_request_parse,
+      "{\"tokens\":[[0],[0],[0],[0],[0],[0],[0],[0],[0],[0],[0],[0],[0],[0],[0],[0],[0]]}",
+      "tokens", "tokens: a list of 17 is outside 1..16" },
+    { decode_request_parse, "{\"tokens\":[1,2,3],\"quality\":0}", "quality",
+      "quality: 0 is outside 1..100" },
+};
+
+static void test_refused_elsewhere(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof REFUSED_ELSEWHERE / sizeof REFUSED_ELSEWHERE[0]; i++) {
+        const char *json = REFUSED_ELSEWHERE[i].json;
+        struct gen_request r;
+        struct err e;
+        char param[REQUEST_PARAM_MAX];
+
+        if (REFUSED_ELSEWHERE[i].parse(json, strlen(json), &LIMITS, &r, param, &e) == 0)
+            fail_msg("taken: %s", json);
+        assert_string_equal(e.msg, REFUSED_ELSEWHERE[i].message);
+        assert_string_equal(param, REFUSED_ELSEWHERE[i].param);
+    }
+}
+
+static void test_too_many_inputs(void **state)
+{
+    struct gen_request r;
+    struct buf body;
+    struct err e;
+    char param[REQUEST_PARAM_MAX];
+
+    (void)state;
+    buf_init(&body, 1 << 20);
+    buf_puts(&body, "{\"texts\":[\"a\"");
+    for (int i = 1; i < REQUEST_INPUTS_MAX; i++)
+        buf_puts(&body, ",\"a\"");
+    buf_puts(&body, "],\"images\":\"AAAA\"}");
+    assert_int_equal(rank_request_parse(body.data, body.len, &LIMITS, &r, param, &e), -1);
+    assert_err(&e, ERR_INVALID, "images: more than 32 inputs");
+    assert_string_equal(param, "images");
+    buf_release(&body);
 }
 
 static void parse(const char *json, struct gen_request *r)
@@ -456,9 +543,13 @@ static void test_longest_prompt(void **state)
     buf_release(&body);
 }
 
-/* docs/API.md has the table of fields word for word. */
-static void test_docs_have_the_table(void **state)
+/* docs/API.md has every table of fields word for word. */
+static void test_docs_have_the_tables(void **state)
 {
+    static const struct field_table *const TABLES[] = { &COMMON_FIELDS,   &GENERATE_FIELDS,
+                                                        &MIX_ITEM_FIELDS, &EMBEDDINGS_FIELDS,
+                                                        &RANK_FIELDS,     &ENCODE_FIELDS,
+                                                        &DECODE_FIELDS };
     struct buf doc, table;
     char *path = file_join(test_srcdir(), "docs/API.md");
 
@@ -466,9 +557,12 @@ static void test_docs_have_the_table(void **state)
     buf_init(&doc, 1 << 20);
     buf_init(&table, 1 << 16);
     assert_int_equal(file_read(path, 1 << 20, &doc, NULL), 0);
-    fields_print_markdown(&GENERATE_FIELDS, &table);
-    if (!strstr(doc.data, table.data))
-        fail_msg("docs/API.md lacks this table:\n%s", table.data);
+    for (size_t i = 0; i < sizeof TABLES / sizeof TABLES[0]; i++) {
+        buf_clear(&table);
+        fields_print_markdown(TABLES[i], &table);
+        if (!strstr(doc.data, table.data))
+            fail_msg("docs/API.md lacks this table:\n%s", table.data);
+    }
     buf_release(&doc);
     buf_release(&table);
     mem_free(path);
@@ -476,6 +570,8 @@ static void test_docs_have_the_table(void **state)
 
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_refused),
+    cmocka_unit_test(test_refused_elsewhere),
+    cmocka_unit_test(test_too_many_inputs),
     cmocka_unit_test(test_defaults_come_from_the_model),
     cmocka_unit_test(test_every_field_is_taken),
     cmocka_unit_test(test_answers_and_extras),
@@ -488,7 +584,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_images),
     cmocka_unit_test(test_image_of_too_many_pixels),
     cmocka_unit_test(test_longest_prompt),
-    cmocka_unit_test(test_docs_have_the_table),
+    cmocka_unit_test(test_docs_have_the_tables),
 };
 
 TEST_MAIN(TESTS)

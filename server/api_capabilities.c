@@ -1,0 +1,74 @@
+#include "server/api_capabilities.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "server/api_models.h"
+#include "server/route.h"
+
+static json_t *words_json(const char *choices)
+{
+    json_t *list = json_array();
+
+    for (const char *c = choices; list && *c; c += strcspn(c, "|"), c += *c == '|')
+        json_array_append_new(list, json_stringn(c, strcspn(c, "|")));
+    return list;
+}
+
+static json_t *field_json(const struct field *f)
+{
+    json_t *o = json_pack("{s:s,s:s}", "type", f->type->kind, "meaning", f->help);
+
+    if (o && f->choices)
+        json_object_set_new(o, "choices", words_json(f->choices));
+    else if (o && f->max > f->min)
+        json_object_update_new(o, json_pack("{s:f,s:f}", "min", f->min, "max", f->max));
+    if (o && *f->standard)
+        json_object_set_new(o, "default", json_string(f->standard));
+    return o;
+}
+
+static json_t *fields_json(const struct field_table *t)
+{
+    json_t *o = json_object();
+
+    for (; o && t; t = t->more)
+        for (const struct field *f = t->rows; f->name; f++)
+            json_object_set_new(o, f->name, field_json(f));
+    return o;
+}
+
+static json_t *endpoints_json(void)
+{
+    json_t *o = json_object();
+
+    for (const struct route *r = ROUTES_WORK; o && r->path; r++)
+        if (r->fields)
+            json_object_set_new(o, r->path, fields_json(r->fields));
+    return o;
+}
+
+static json_t *limits_json(const struct app *app)
+{
+    const struct request_limits *l = &app->limits;
+
+    return json_pack("{s:I,s:I,s:I,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:I,s:i}", "body_bytes",
+                     (json_int_t)app->body_max, "image_pixels", (json_int_t)l->image_pixels,
+                     "queue_pictures", (json_int_t)app->queue_max, "n", REQUEST_N_MAX, "candidates",
+                     REQUEST_CANDIDATES_MAX, "prompts", REQUEST_PROMPTS_MAX, "prompt_bytes",
+                     REQUEST_PROMPT_MAX, "inputs", REQUEST_INPUTS_MAX, "mix", REQUEST_MIX_MAX,
+                     "json_depth", FIELDS_DEPTH_MAX, "seed", (json_int_t)REQUEST_SEED_MAX,
+                     "timeout_ms", l->timeout_ms);
+}
+
+void api_capabilities(struct app *app, struct exchange *x)
+{
+    const struct engine_info *info = &app->engine->info;
+
+    reply_json(&x->reply,
+               json_pack("{s:s,s:o,s:{s:i,s:i,s:i,s:i},s:o,s:o,s:o}", "version", CLIPGEN_VERSION,
+                         "model", api_models_json(app), "sizes", "context", info->context,
+                         "embedding", info->embed_dim, "tokens", info->tokens, "codebook",
+                         info->codebook, "limits", limits_json(app), "output_formats",
+                         words_json(FORMAT_CHOICES), "endpoints", endpoints_json()));
+}
