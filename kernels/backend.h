@@ -23,7 +23,7 @@
 #include "kernels/tensor.h"
 #include "kernels/update.h"
 
-#define BACKEND_ABI 1
+#define BACKEND_ABI 2
 /* What a plugin exports: `const struct backend *clipgen_backend(void)`. */
 #define BACKEND_PLUGIN_SYMBOL "clipgen_backend"
 
@@ -62,6 +62,17 @@ struct backend {
 
     /* ---- products ---- */
     int (*gemm)(void *ctx, const struct backend_gemm *g, struct err *e);
+    /* ---- packed matrices [n, k] in the device's own layout: optional, all three ---- */
+    /* False: no such format, or more bytes than can be counted. */
+    bool (*packed_bytes)(void *ctx, enum dtype format, int64_t n, int64_t k, size_t *ret_bytes);
+    /* rows [n, k] of `type` (F32, F16, BF16) in host memory, not aligned -> w */
+    int (*pack_wait)(void *ctx, enum dtype type, const void *rows, struct tensor *w,
+                     struct err *e);
+    /* y [m, n] = x [m, k] w^T, + bias [n]?, then activation (NONE or GELU), + residual [m, n]?
+     * A row's bits do not depend on m. */
+    int (*linear_packed)(void *ctx, ctensor *x, ctensor *w, ctensor *bias, enum backend_act act,
+                         ctensor *residual, struct tensor *y, struct err *e);
+
     /* db[n] += column sums of dy [m, n] */
     int (*bias_bwd)(void *ctx, ctensor *dy, struct tensor *db, struct err *e);
 

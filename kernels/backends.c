@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef HAVE_X86_64_LEVELS
+#include <cpuid.h>
+#endif
 
 #define PLUGIN_NAME "libclipgen-cuda.so"
 #define PLUGIN_PATH_MAX 4096
@@ -13,6 +16,7 @@
 extern const struct backend cpu_backend_base;
 #ifdef HAVE_X86_64_LEVELS
 extern const struct backend cpu_backend_avx2, cpu_backend_avx512;
+extern const struct backend cpu_backend_avxvnni, cpu_backend_avx512vnni;
 #endif
 
 static bool any_machine(void)
@@ -35,6 +39,18 @@ static bool has_v4(void)
            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
 }
+
+/* Dot products of bytes in 256 bits; not every compiler can ask for them by name. */
+static bool has_v3_vnni(void)
+{
+    unsigned a, b, c, d;
+    return has_v3() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+}
+
+static bool has_v4_vnni(void)
+{
+    return has_v4() && __builtin_cpu_supports("avx512vnni");
+}
 #endif
 
 /* Best first. */
@@ -44,7 +60,9 @@ static const struct isa {
     const struct backend *backend;
 } isas[] = {
 #ifdef HAVE_X86_64_LEVELS
+    { "avx512vnni", has_v4_vnni, &cpu_backend_avx512vnni },
     { "avx512", has_v4, &cpu_backend_avx512 },
+    { "avxvnni", has_v3_vnni, &cpu_backend_avxvnni },
     { "avx2", has_v3, &cpu_backend_avx2 },
 #endif
     { "base", any_machine, &cpu_backend_base },
@@ -74,7 +92,7 @@ int backends_cpu(const struct backend **ret_backend, struct err *e)
     const struct isa *isa = name ? isa_named(name) : isa_best();
     if (!isa)
         return err_set(e, ERR_INVALID, "CLIPGEN_CPU_ISA: '%s' is none of %s of this build", name,
-                       N_ISAS > 1 ? "base, avx2, avx512" : "base");
+                       N_ISAS > 1 ? "base, avx2, avxvnni, avx512, avx512vnni" : "base");
     if (!isa->usable())
         return err_set(e, ERR_UNSUPPORTED, "CLIPGEN_CPU_ISA: this machine has no %s", name);
     *ret_backend = isa->backend;

@@ -119,6 +119,26 @@ int device_download(struct device *d, const struct tensor *t, size_t offset, voi
     return d->backend->download_wait(d->ctx, dst, (const char *)t->data + offset, n, e);
 }
 
+int device_packed(const struct device *d, enum dtype format, int64_t n, int64_t k,
+                  struct tensor *ret_w, struct err *e)
+{
+    const struct backend *b = d->backend;
+    size_t bytes;
+    if (!b->packed_bytes || !b->packed_bytes(d->ctx, format, n, k, &bytes))
+        return err_set(e, ERR_UNSUPPORTED, "%s: no %s matrices of %lld x %lld", b->name,
+                       dtype_name(format), (long long)n, (long long)k);
+    *ret_w = (struct tensor){ .dtype = format, .n_dims = 2, .dim = { n, k }, .packed = bytes };
+    return 0;
+}
+
+int device_pack(struct device *d, struct tensor *w, enum dtype type, const void *rows,
+                struct err *e)
+{
+    if (!w->packed)
+        return err_set(e, ERR_INTERNAL, "pack: the matrix is a plain one");
+    return d->backend->pack_wait(d->ctx, type, rows, w, e);
+}
+
 int device_zero(struct device *d, struct tensor *t, struct err *e)
 {
     return d->backend->zero(d->ctx, t->data, tensor_bytes(t), e);

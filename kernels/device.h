@@ -34,6 +34,21 @@ int device_upload(struct device *d, struct tensor *t, size_t offset, const void 
                   struct err *e);
 int device_download(struct device *d, const struct tensor *t, size_t offset, void *dst, size_t n,
                     struct err *e);
+/*
+ * Packed matrices: w [n, k] of op_linear in the order in which the device's products read it, in
+ * one of the formats F32, F16, BF16, Q8_0, Q4_0 (tensor.h).
+ *
+ *     struct tensor w;
+ *     device_packed(dev, DTYPE_Q8_0, n, k, &w, e);     shape and size; UNSUPPORTED: no such format
+ *     device_alloc(dev, tensor_bytes(&w), &w.data, e);
+ *     device_pack(dev, &w, DTYPE_F16, rows, e);        rows [n, k] on the host, at any address
+ */
+int device_packed(const struct device *d, enum dtype format, int64_t n, int64_t k,
+                  struct tensor *ret_w, struct err *e);
+/* type: of rows, F32, F16 or BF16. Returns once rows may be reused. FORMAT: a number that w's
+ * format cannot hold. */
+int device_pack(struct device *d, struct tensor *w, enum dtype type, const void *rows,
+                struct err *e);
 int device_zero(struct device *d, struct tensor *t, struct err *e);
 int device_copy(struct device *d, struct tensor *dst, const struct tensor *src, struct err *e);
 /* Waits until everything given to the device has run; reports what failed. */

@@ -27,12 +27,15 @@ struct kv;
 
 /* ---- op_linear.c: products ---- */
 
-/* x [..., I], w [O, I], b? [O] -> x w^T + b [..., O] */
+/* x [..., I], w [O, I], b? [O] -> x w^T + b [..., O]. w may be packed (device.h), in inference. */
 struct tensor *op_linear(struct pass *p, const struct tensor *x, const struct tensor *w,
                          const struct tensor *b);
 /* The same, then GELU (erf), fused. */
 struct tensor *op_linear_gelu(struct pass *p, const struct tensor *x, const struct tensor *w,
                               const struct tensor *b);
+/* residual [..., O] + x w^T + b, fused where w is packed. */
+struct tensor *op_linear_add(struct pass *p, const struct tensor *x, const struct tensor *w,
+                             const struct tensor *b, const struct tensor *residual);
 /* a [B, M, K] (or [B, K, M] if trans_a), b [B, K, N] (or [B, N, K] if trans_b) -> scale * a b [B,
  * M, N]. 2-d inputs mean B = 1 and give [M, N]. */
 struct tensor *op_matmul(struct pass *p, const struct tensor *a, bool trans_a,

@@ -15,7 +15,7 @@ bool op_inputs(struct pass *p, const char *op, int n, const struct tensor *const
     for (int i = 0; i < n; i++) {
         if (!in[i])
             return pass_fail(p, ERR_INTERNAL, "%s: input %d is missing", op, i + 1);
-        if (in[i]->dtype != DTYPE_F32)
+        if (in[i]->dtype != DTYPE_F32 || in[i]->packed)
             return pass_fail(p, ERR_INTERNAL, "%s: input %d is %s, must be f32", op, i + 1,
                              tensor_describe(in[i], shape, sizeof shape));
     }

@@ -50,13 +50,24 @@ static void grad_product(struct pass *p, const struct tensor *in, const struct t
 static bool linear_fits(struct pass *p, const char *op, const struct tensor *x,
                         const struct tensor *w, const struct tensor *b)
 {
-    if (!op_inputs(p, op, 2, TENSOR_LIST(x, w)))
+    bool packed = w && w->packed;
+    if (!op_inputs(p, op, packed ? 1 : 2, TENSOR_LIST(x, w)))
         return false;
+    if (packed && RECORDS(p, x))
+        return op_misfit(p, op, x, w, "a packed matrix is for inference, without a tape");
     if (w->n_dims != 2 || x->n_dims < 1 || tensor_cols(x) != w->dim[1])
         return op_misfit(p, op, x, w, "x [..., I] and w [O, I] must agree in I");
     if (b && !op_is_vector(b, w->dim[0]))
         return op_misfit(p, op, w, b, "w [O, I] and bias f32 [O] must agree in O");
     return true;
+}
+
+static void packed_product(struct pass *p, const struct tensor *x, const struct tensor *w,
+                           const struct tensor *b, enum backend_act act,
+                           const struct tensor *residual, struct tensor *y)
+{
+    p->flops += 2.0 * (double)tensor_count(x) * (double)w->dim[0];
+    CALL(p, linear_packed, x, w, b, act, residual, y);
 }
 
 static struct tensor *linear_forward(struct pass *p, const struct tensor *x, const struct tensor *w,
@@ -67,6 +78,10 @@ static struct tensor *linear_forward(struct pass *p, const struct tensor *x, con
     struct tensor *y = op_like(p, &like);
     if (!y)
         return NULL;
+    if (w->packed) {
+        packed_product(p, x, w, b, act, NULL, y);
+        return y;
+    }
     struct tensor x_rows = op_as_rows(x), y_rows = op_as_rows(y);
     struct backend_gemm g = gemm_of(&x_rows, false, w, true, &y_rows);
     g.bias = b ? b->data : NULL;
@@ -105,6 +120,20 @@ struct tensor *op_linear_gelu(struct pass *p, const struct tensor *x, const stru
     if (RECORDS(p, x, w, b))
         return op_gelu(p, op_linear(p, x, w, b));
     return op_result(p, linear_forward(p, x, w, b, ACT_GELU));
+}
+
+struct tensor *op_linear_add(struct pass *p, const struct tensor *x, const struct tensor *w,
+                             const struct tensor *b, const struct tensor *residual)
+{
+    if (!w || !w->packed)
+        return op_add(p, residual, op_linear(p, x, w, b));
+    if (!linear_fits(p, __func__, x, w, b) || !INPUTS(p, residual))
+        return NULL;
+    if (tensor_rows(residual) != tensor_rows(x) || tensor_cols(residual) != w->dim[0])
+        return MISFIT(p, residual, w, "residual [..., O] and w [O, I] must agree in O and rows");
+    struct tensor *y = op_like(p, residual);
+    packed_product(p, x, w, b, ACT_NONE, residual, y);
+    return op_result(p, y);
 }
 
 /* y = s op(a) op(b): op(a)' = s dy op(b)^T and op(b)' = s op(a)^T dy, transposed again for an

@@ -56,7 +56,7 @@ static int cpu_open(int threads, void **ret_ctx, char *describe, size_t describe
         goto fail;
     cpu_set_threads(c, threads > 0 ? threads : cpus);
     CPU(gemm_open)();
-    snprintf(describe, describe_size, "%s, %d threads", STRING(CPU_ISA), c->threads);
+    snprintf(describe, describe_size, "%s, %d threads", STRING(CPU_DOT_ISA), c->threads);
     *ret_ctx = c;
     return 0;
 fail:
@@ -106,7 +106,7 @@ static int cpu_wait(void *ctx, struct err *e)
 
 #define ENTRY(name) .name = CPU(name)
 
-const struct backend CPU(backend) = {
+const struct backend CPU_DOT(backend) = {
     .abi = BACKEND_ABI,
     .size = sizeof(struct backend),
     .name = "cpu",
@@ -123,6 +123,9 @@ const struct backend CPU(backend) = {
     .wait = cpu_wait,
 
     ENTRY(gemm),
+    ENTRY(packed_bytes),
+    ENTRY(pack_wait),
+    .linear_packed = CPU_DOT(linear_packed),
     ENTRY(bias_bwd),
     ENTRY(attention),
     ENTRY(attention_bwd),

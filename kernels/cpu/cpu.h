@@ -16,8 +16,19 @@
 #define CPU_NAME_1(name, isa) CPU_NAME_2(name, isa)
 #define CPU(name) CPU_NAME_1(name, CPU_ISA)
 
+/*
+ * Products of packed matrices of whole numbers are compiled once more for machines that have dot
+ * products of bytes: CPU_DOT_ISA (avxvnni, avx512vnni) then names what is compiled, CPU_ISA what it
+ * builds on.
+ */
+#ifndef CPU_DOT_ISA
+#define CPU_DOT_ISA CPU_ISA
+#endif
+#define CPU_DOT(name) CPU_NAME_1(name, CPU_DOT_ISA)
+
 /* Declares the function for an entry of the table, with the table's own signature. */
 #define CPU_ENTRY(name) __typeof__(*((struct backend *)0)->name) CPU(name)
+#define CPU_DOT_ENTRY(name) __typeof__(*((struct backend *)0)->name) CPU_DOT(name)
 
 #define CPU_THREADS_MAX 256
 #define CPU_SCRATCH_BYTES ((size_t)4 << 20)
@@ -30,9 +41,12 @@ struct cpu {
 };
 
 /* The table of this instruction set. */
-extern const struct backend CPU(backend);
+extern const struct backend CPU_DOT(backend);
 
+CPU_DOT_ENTRY(linear_packed);
 CPU_ENTRY(gemm);
+CPU_ENTRY(packed_bytes);
+CPU_ENTRY(pack_wait);
 CPU_ENTRY(bias_bwd);
 CPU_ENTRY(attention);
 CPU_ENTRY(attention_bwd);

@@ -5,7 +5,13 @@
 #ifndef KERNELS_CPU_VEC_H
 #define KERNELS_CPU_VEC_H
 
+#include <stdint.h>
 #include <string.h>
+#ifdef __F16C__
+#include <immintrin.h>
+#endif
+
+#include "base/half.h"
 
 #if defined(__AVX512F__)
 #define VEC_LANES 16
@@ -17,6 +23,9 @@
 #define VEC_LANES 4
 #define VEC_REGISTERS 16
 #endif
+
+/* A loop that vanishes: n is a small constant wherever this is compiled for speed. */
+#define EACH(i, n) _Pragma("GCC unroll 8") for (int i = 0; i < (n); i++)
 
 typedef float vec __attribute__((vector_size(VEC_LANES * sizeof(float))));
 
@@ -30,6 +39,56 @@ static inline vec vec_load(const float *p)
 static inline void vec_store(float *p, vec v)
 {
     memcpy(p, &v, sizeof v);
+}
+
+/* VEC_LANES numbers of 16 bits each, at any address: bfloat16 and IEEE half. */
+typedef uint16_t vec_half __attribute__((vector_size(VEC_LANES * sizeof(uint16_t))));
+typedef uint32_t vec_bits __attribute__((vector_size(VEC_LANES * sizeof(uint32_t))));
+
+static inline vec vec_load_bf16(const void *p)
+{
+    vec_half h;
+    memcpy(&h, p, sizeof h);
+    vec_bits u = __builtin_convertvector(h, vec_bits) << 16;
+    vec v;
+    memcpy(&v, &u, sizeof v);
+    return v;
+}
+
+static inline vec vec_load_f16(const void *p)
+{
+#if defined(__F16C__) && VEC_LANES == 16
+    return (vec)_mm512_cvtph_ps(_mm256_loadu_si256(p));
+#elif defined(__F16C__) && VEC_LANES == 8
+    return (vec)_mm256_cvtph_ps(_mm_loadu_si128(p));
+#else
+    /* As half_from_f16: exponent and mantissa in their places, the bias by a product. */
+    vec_half h;
+    memcpy(&h, p, sizeof h);
+    vec_bits u = __builtin_convertvector(h, vec_bits), rest = (u & 0x7fff) << 13;
+    vec scaled;
+    memcpy(&scaled, &rest, sizeof scaled);
+    scaled *= 0x1p112f;
+    vec_bits bits, infinite = (vec_bits)(rest >= 0x7c00u << 13) & 0x7f800000u;
+    memcpy(&bits, &scaled, sizeof bits);
+    bits |= infinite | (u & 0x8000) << 16;
+    memcpy(&scaled, &bits, sizeof scaled);
+    return scaled;
+#endif
+}
+
+static inline void vec_store_f16(void *p, vec v)
+{
+#if defined(__F16C__) && VEC_LANES == 16
+    _mm256_storeu_si256(p, _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__F16C__) && VEC_LANES == 8
+    _mm_storeu_si128(p, _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
+#else
+    uint16_t h[VEC_LANES];
+    for (int i = 0; i < VEC_LANES; i++)
+        h[i] = half_to_f16(v[i]);
+    memcpy(p, h, sizeof h);
+#endif
 }
 
 /* Four lanes, on every instruction set. */

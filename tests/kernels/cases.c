@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/rng.h"
 #include "kernels/kv.h"
 #include "kernels/op.h"
@@ -30,6 +31,7 @@
 
 BUILD(linear, op_linear(p, in[0], in[1], in[2]))
 BUILD(linear_gelu, op_linear_gelu(p, in[0], in[1], in[2]))
+BUILD(linear_add, op_linear_add(p, in[0], in[1], in[2], in[3]))
 BUILD(matmul, op_matmul(p, in[0], k->i[0], in[1], k->i[1], (float)k->f[0]))
 BUILD(attention, op_attention(p, in[0], (int)k->i[0], k->i[1], NULL, 0))
 BUILD(conv, op_conv2d(p, in[0], in[1], in[2], (int)k->i[0], CONV_PAD))
@@ -78,6 +80,38 @@ static void batchnorm(struct pass *p, const struct kernel_case *k, struct tensor
     out[0] = op_batchnorm(p, in[0], in[1], in[2], in[3], in[4], (float)k->f[0], (float)k->f[1]);
     out[1] = in[3];
     out[2] = in[4];
+}
+
+/* A matrix of the pass in the format `type`. */
+static struct tensor *packed(struct pass *p, const struct tensor *w, enum dtype type)
+{
+    struct tensor plan;
+    size_t bytes = tensor_bytes(w);
+    void *rows = mem_alloc(bytes, 1);
+
+    if (device_packed(p->dev, type, w->dim[0], w->dim[1], &plan, &p->err))
+        return NULL;
+    int64_t size = (int64_t)plan.packed;
+    struct tensor *y = pass_tensor(p, DTYPE_U8, 1, &size);
+    if (y && rows) {
+        plan.data = y->data;
+        *y = plan;
+        if (!device_download(p->dev, w, 0, rows, bytes, &p->err))
+            device_pack(p->dev, y, DTYPE_F32, rows, &p->err);
+    }
+    mem_free(rows);
+    return pass_failed(p) ? NULL : y;
+}
+
+static void linear_packed(struct pass *p, const struct kernel_case *k, struct tensor *const *in,
+                          struct tensor **out)
+{
+    struct tensor *w = packed(p, in[1], (enum dtype)k->i[1]);
+
+    if (in[3])
+        out[0] = op_linear_add(p, in[0], w, in[2], in[3]);
+    else
+        out[0] = (k->i[0] ? op_linear_gelu : op_linear)(p, in[0], w, in[2]);
 }
 
 /* Positions from..from + n of every sequence through the cache, appended to what came before. */
@@ -274,6 +308,7 @@ static const double TIES[3 * 12] = { 1, 3, 2, 2, -1, 2, 2, 0, 2, 4, -2, 1, 3, 3,
 
 #define ROUNDING "sums of rounded products"
 #define EXACT "moves or rounds once"
+#define HALF_WAY "a number between two whole ones may go either way"
 #define VMATH "polynomials within 3 units in the last place"
 
 const struct kernel_case KERNEL_CASES[] = {
@@ -289,6 +324,73 @@ const struct kernel_case KERNEL_CASES[] = {
       .tol = 1e-6, .grad_tol = 2e-6, .why = ROUNDING },
     { "linear_gelu", linear_gelu, ref_linear, NULL, { FB(9, 37), F(70, 37), F(70) }, .i = { 1 },
       .tol = 1e-6, .grad_tol = 2e-6, .why = ROUNDING },
+    { "linear_add", linear_add, ref_linear, NULL, { FB(5, 37), F(29, 37), F(29), FB(5, 29) },
+      .tol = 1e-6, .grad_tol = 2e-6, .why = ROUNDING },
+    { "linear packed f32", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 65, 129), FROZEN(-1, 1, 257, 129), FROZEN(-1, 1, 257) },
+      .i = { 0, DTYPE_F32 }, .tol = 1e-6, .why = ROUNDING },
+    { "linear packed f32, gelu", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 9, 37), FROZEN(-1, 1, 70, 37), FROZEN(-1, 1, 70) },
+      .i = { 1, DTYPE_F32 }, .tol = 1e-6, .why = ROUNDING },
+    { "linear packed f32, no bias, few", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 3, 5), FROZEN(-1, 1, 2, 5), NONE },
+      .i = { 0, DTYPE_F32 }, .tol = 1e-6, .why = ROUNDING },
+    { "linear packed f32, add", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 7, 2, 96), FROZEN(-1, 1, 64, 96), FROZEN(-1, 1, 64),
+        FROZEN_B(-1, 1, 7, 2, 64) },
+      .i = { 0, DTYPE_F32 }, .tol = 1e-6, .why = ROUNDING },
+    { "linear packed f16", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 65, 129), FROZEN(-1, 1, 257, 129), FROZEN(-1, 1, 257) },
+      .i = { 0, DTYPE_F16 }, .tol = 1e-6, .why = ROUNDING },
+    { "linear packed f16, gelu", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 9, 37), FROZEN(-1, 1, 70, 37), FROZEN(-1, 1, 70) },
+      .i = { 1, DTYPE_F16 }, .tol = 1e-6, .why = ROUNDING },
+    { "linear packed f16, no bias, few", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 3, 5), FROZEN(-1, 1, 2, 5), NONE },
+      .i = { 0, DTYPE_F16 }, .tol = 1e-6, .why = ROUNDING },
+    { "linear packed f16, add", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 7, 2, 96), FROZEN(-1, 1, 64, 96), FROZEN(-1, 1, 64),
+        FROZEN_B(-1, 1, 7, 2, 64) },
+      .i = { 0, DTYPE_F16 }, .tol = 1e-6, .why = ROUNDING },
+    { "linear packed bf16", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 65, 129), FROZEN(-1, 1, 257, 129), FROZEN(-1, 1, 257) },
+      .i = { 0, DTYPE_BF16 }, .tol = 1e-6, .why = ROUNDING },
+    { "linear packed bf16, gelu", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 9, 37), FROZEN(-1, 1, 70, 37), FROZEN(-1, 1, 70) },
+      .i = { 1, DTYPE_BF16 }, .tol = 1e-6, .why = ROUNDING },
+    { "linear packed bf16, no bias, few", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 3, 5), FROZEN(-1, 1, 2, 5), NONE },
+      .i = { 0, DTYPE_BF16 }, .tol = 1e-6, .why = ROUNDING },
+    { "linear packed bf16, add", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 7, 2, 96), FROZEN(-1, 1, 64, 96), FROZEN(-1, 1, 64),
+        FROZEN_B(-1, 1, 7, 2, 64) },
+      .i = { 0, DTYPE_BF16 }, .tol = 1e-6, .why = ROUNDING },
+    { "linear packed q8_0", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 65, 129), FROZEN(-1, 1, 257, 129), FROZEN(-1, 1, 257) },
+      .i = { 0, DTYPE_Q8_0 }, .tol = 1e-5, .why = HALF_WAY },
+    { "linear packed q8_0, gelu", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 9, 37), FROZEN(-1, 1, 70, 37), FROZEN(-1, 1, 70) },
+      .i = { 1, DTYPE_Q8_0 }, .tol = 1e-5, .why = HALF_WAY },
+    { "linear packed q8_0, no bias, few", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 3, 5), FROZEN(-1, 1, 2, 5), NONE },
+      .i = { 0, DTYPE_Q8_0 }, .tol = 1e-5, .why = HALF_WAY },
+    { "linear packed q8_0, add", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 7, 2, 96), FROZEN(-1, 1, 64, 96), FROZEN(-1, 1, 64),
+        FROZEN_B(-1, 1, 7, 2, 64) },
+      .i = { 0, DTYPE_Q8_0 }, .tol = 1e-5, .why = HALF_WAY },
+    { "linear packed q4_0", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 65, 129), FROZEN(-1, 1, 257, 129), FROZEN(-1, 1, 257) },
+      .i = { 0, DTYPE_Q4_0 }, .tol = 1e-5, .why = HALF_WAY },
+    { "linear packed q4_0, gelu", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 9, 37), FROZEN(-1, 1, 70, 37), FROZEN(-1, 1, 70) },
+      .i = { 1, DTYPE_Q4_0 }, .tol = 1e-5, .why = HALF_WAY },
+    { "linear packed q4_0, no bias, few", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 3, 5), FROZEN(-1, 1, 2, 5), NONE },
+      .i = { 0, DTYPE_Q4_0 }, .tol = 1e-5, .why = HALF_WAY },
+    { "linear packed q4_0, add", linear_packed, ref_linear_packed, NULL,
+      { FROZEN_B(-1, 1, 7, 2, 96), FROZEN(-1, 1, 64, 96), FROZEN(-1, 1, 64),
+        FROZEN_B(-1, 1, 7, 2, 64) },
+      .i = { 0, DTYPE_Q4_0 }, .tol = 1e-5, .why = HALF_WAY },
     { "matmul", matmul, ref_matmul, NULL, { F(13, 7), F(7, 19) }, .f = { 0.5 },
       .tol = 1e-6, .grad_tol = 2e-6, .why = ROUNDING },
     { "matmul a^T", matmul, ref_matmul, NULL, { F(7, 13), F(7, 19) }, .i = { 1, 0 }, .f = { 1 },

@@ -38,7 +38,7 @@ void ref_linear(const struct kernel_case *k, const struct array *in, struct arra
             double sum = b->v ? b->v[o] : 0;
             for (int64_t i = 0; i < I; i++)
                 sum += x->v[n * I + i] * w->v[o * I + i];
-            out->v[n * O + o] = k->i[0] ? gelu(sum) : sum;
+            out->v[n * O + o] = (k->i[0] ? gelu(sum) : sum) + (in[3].v ? in[3].v[n * O + o] : 0);
         }
     }
 }

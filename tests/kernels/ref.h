@@ -9,7 +9,7 @@
 typedef void kernel_ref(const struct kernel_case *k, const struct array *in, struct array *out);
 
 /* ref.c */
-kernel_ref ref_linear;    /* i: gelu */
+kernel_ref ref_linear;    /* i: gelu; a residual is added if there is one */
 kernel_ref ref_matmul;    /* i: trans_a, trans_b; f: scale */
 kernel_ref ref_attention; /* i: heads, causal */
 kernel_ref ref_layernorm; /* f: eps */
@@ -24,6 +24,9 @@ kernel_ref ref_add_noise;  /* f: sigma */
 kernel_ref ref_add;
 kernel_ref ref_scale; /* f: factor */
 kernel_ref ref_scale_exp;
+
+/* ref_packed.c */
+kernel_ref ref_linear_packed; /* i: gelu, dtype of the matrix */
 
 /* ref_image.c */
 kernel_ref ref_conv; /* i: stride, top, left, bottom, right */

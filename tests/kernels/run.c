@@ -28,7 +28,8 @@ static int runner_open(struct runner *r, const char *isa)
 
 int runners_open(struct runner *r)
 {
-    static const char *const ISAS[RUNNERS_MAX] = { "base", "avx2", "avx512" };
+    static const char *const ISAS[RUNNERS_MAX] = { "base",   "avx2",    "avxvnni",
+                                              "avx512", "avx512vnni" };
     int n = 0;
 
     for (int i = 0; i < RUNNERS_MAX; i++)

@@ -9,7 +9,7 @@
 #include "kernels/tape.h"
 #include "tests/kernels/cases.h"
 
-#define RUNNERS_MAX 3
+#define RUNNERS_MAX 5
 
 struct runner {
     const char *name; /* instruction set */

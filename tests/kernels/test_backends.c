@@ -4,7 +4,7 @@
 #include "kernels/device_impl.h"
 #include "tests/test.h"
 
-static const char *const isas[] = { "base", "avx2", "avx512" };
+static const char *const isas[] = { "base", "avx2", "avxvnni", "avx512", "avx512vnni" };
 
 static void clear_env(void)
 {
