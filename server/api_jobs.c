@@ -13,13 +13,13 @@
 
 /* ---- the job as JSON ---- */
 
-static const char *status_word(const struct job *job)
+/* state: the job's, read once: it goes on while we look. */
+static const char *status_word(const struct job *job, int state)
 {
     static const char *const WORDS[] = { [JOB_PARSED] = "queued",
                                          [JOB_QUEUED] = "queued",
                                          [JOB_RUNNING] = "running",
                                          [JOB_DONE] = "succeeded" };
-    int state = atomic_load(&job->state);
 
     if (state != JOB_DONE || job->err.code == ERR_NONE)
         return WORDS[state];
@@ -34,14 +34,15 @@ static json_t *unix_time(int64_t when_ns)
 
 static json_t *describe(const struct job *job, const char *id)
 {
+    int state = atomic_load(&job->state);
     json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:f,s:{s:i,s:i}}", "id", id, "object", "job", "status",
-                          status_word(job), "created", unix_time(job->arrived_ns), "progress",
-                          job_progress(job), "images", "ready", atomic_load(&job->ready), "total",
-                          job->n_wanted);
+                          status_word(job, state), "created", unix_time(job->arrived_ns),
+                          "progress", job_progress(job), "images", "ready",
+                          atomic_load(&job->ready), "total", job->n_wanted);
 
-    if (atomic_load(&job->state) <= JOB_QUEUED)
+    if (state <= JOB_QUEUED)
         json_object_set_new(o, "queue_position", json_integer(atomic_load(&job->ahead)));
-    if (!job_over(job))
+    if (state != JOB_DONE)
         return o;
     json_object_set_new(o, "ended", unix_time(job->ended_ns));
     if (job->err.code != ERR_NONE)
@@ -171,7 +172,8 @@ void api_jobs_image(struct app *app, struct exchange *x)
     if (!read_name(name, &n, &format))
         reply_error(&x->reply, 404, NULL, "%s: not of the form 0.png, 0.jpeg or 0.webp", name);
     else if (!job_over(x->job))
-        reply_error(&x->reply, 409, NULL, "the job is not done: %s", status_word(x->job));
+        reply_error(&x->reply, 409, NULL, "the job is not done: %s",
+                    status_word(x->job, atomic_load(&x->job->state)));
     else if (x->job->err.code != ERR_NONE)
         reply_err(&x->reply, &x->job->err, NULL);
     else
