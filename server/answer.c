@@ -67,7 +67,13 @@ int answer_sheet(const struct engine_info *info, const struct job *job, enum for
 
 /* ---- JSON ---- */
 
-static json_t *base64_json(const struct buf *bytes)
+static json_t *no_memory(struct err *e)
+{
+    err_set(e, ERR_NOMEM, "answer: out of memory");
+    return NULL;
+}
+
+static json_t *base64_json(const struct buf *bytes, struct err *e)
 {
     struct buf text;
     json_t *s;
@@ -76,13 +82,7 @@ static json_t *base64_json(const struct buf *bytes)
     base64_encode(bytes->data, bytes->len, &text);
     s = text.failed ? NULL : json_stringn_nocheck(text.data, text.len);
     buf_release(&text);
-    return s;
-}
-
-static json_t *no_memory(struct err *e)
-{
-    err_set(e, ERR_NOMEM, "answer: out of memory");
-    return NULL;
+    return s ? s : no_memory(e);
 }
 
 json_t *answer_base64(const struct engine_info *info, const struct job *job, int i, struct err *e)
@@ -91,11 +91,22 @@ json_t *answer_base64(const struct engine_info *info, const struct job *job, int
     json_t *s = NULL;
 
     buf_init(&file, REPLY_BODY_MAX);
-    if (!answer_picture(info, job, i, (enum format)job->request.output_format, &file, e)) {
-        s = base64_json(&file);
-        if (!s)
-            no_memory(e);
-    }
+    if (!answer_picture(info, job, i, (enum format)job->request.output_format, &file, e))
+        s = base64_json(&file, e);
+    buf_release(&file);
+    return s;
+}
+
+json_t *answer_partial_base64(const struct job *job, const struct image *img, struct err *e)
+{
+    const struct format_options o = { .format = (enum format)job->request.output_format,
+                                      .quality = job->request.quality };
+    struct buf file;
+    json_t *s = NULL;
+
+    buf_init(&file, REPLY_BODY_MAX);
+    if (!format_encode(img, &o, &file, e))
+        s = base64_json(&file, e);
     buf_release(&file);
     return s;
 }

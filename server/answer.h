@@ -26,6 +26,9 @@ int answer_sheet(const struct engine_info *info, const struct job *job, enum for
 struct json_t *answer_base64(const struct engine_info *info, const struct job *job, int i,
                              struct err *e);
 
+/* The same of what a picture looks like so far, without words. */
+struct json_t *answer_partial_base64(const struct job *job, const struct image *img, struct err *e);
+
 /* The whole answer of POST /v1/generate, or NULL. encode_ns: time spent on files is added to it. */
 struct json_t *answer_json(const struct engine_info *info, const struct job *job,
                            int64_t *encode_ns, struct err *e);

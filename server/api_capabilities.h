@@ -1,6 +1,6 @@
 /*
- * GET /v1/capabilities: the model, every limit, and the fields of every endpoint with theirs: what a
- * program needs that wants to fit itself to this daemon.
+ * GET /v1/capabilities: the model, every limit, and the fields of every endpoint with theirs: what
+ * a program needs that wants to fit itself to this daemon.
  */
 #ifndef SERVER_API_CAPABILITIES_H
 #define SERVER_API_CAPABILITIES_H

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "server/accept.h"
 #include "server/answer.h"
+#include "server/sse.h"
 #include "server/submit.h"
 
 void api_generate(struct app *app, struct exchange *x)
@@ -69,3 +70,30 @@ void api_generate_resume(struct app *app, struct exchange *x)
     else
         reply_sheet(app, x, bare);
 }
+
+static void say_partial(struct app *app, struct exchange *x, int i, int k, const struct image *img,
+                        struct buf *out)
+{
+    int64_t begin = clock_ns();
+    struct err e;
+    json_t *file = answer_partial_base64(x->job, img, &e);
+
+    (void)app;
+    x->encode_ns += clock_ns() - begin;
+    sse_json(out, "partial_image",
+             json_pack("{s:s,s:i,s:i,s:o}", "type", "partial_image", "image_index", i,
+                       "partial_image_index", k, "b64_json", file));
+}
+
+static void say_completed(struct app *app, struct exchange *x, struct buf *out)
+{
+    x->as_json = true;
+    api_generate_resume(app, x);
+    stream_reply(x, "completed", out);
+}
+
+const struct stream_voice API_GENERATE_VOICE = {
+    .talkative = true,
+    .partial = say_partial,
+    .completed = say_completed,
+};

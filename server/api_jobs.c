@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "server/answer.h"
 #include "server/route.h"
+#include "server/stream.h"
 #include "server/submit.h"
 
 /* ---- the job as JSON ---- */
@@ -178,6 +179,22 @@ void api_jobs_image(struct app *app, struct exchange *x)
         reply_err(&x->reply, &x->job->err, NULL);
     else
         reply_image(app, x, n, format);
+}
+
+/* ---- GET .../events ---- */
+
+void api_jobs_events(struct app *app, struct exchange *x)
+{
+    struct shelf_label label;
+    const struct route *route;
+
+    if (!find(app, x, &label))
+        return;
+    route = label.route;
+    if (route->voice)
+        stream_start(app, x, route->voice);
+    else
+        reply_error(&x->reply, 404, NULL, "%s has no events", route->path);
 }
 
 /* ---- DELETE ---- */

@@ -1,6 +1,6 @@
 /*
- * POST /v1/encode: the tokens that stand for pictures. POST /v1/decode: pictures of tokens, which are
- * answered as those of /v1/generate are.
+ * POST /v1/encode: the tokens that stand for pictures. POST /v1/decode: pictures of tokens, which
+ * are answered as those of /v1/generate are.
  */
 #ifndef SERVER_API_TOKENS_H
 #define SERVER_API_TOKENS_H

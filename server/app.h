@@ -24,9 +24,10 @@ struct app {
     struct stats *stats;
     struct watch *watch;
     struct request_limits limits;
-    size_t body_max; /* bytes */
-    int queue_max;   /* pictures */
-    int64_t stuck_ns; /* a scheduler turn longer than this is not alive */
+    size_t body_max;      /* bytes */
+    int queue_max;        /* pictures */
+    int64_t heartbeat_ns; /* of streams */
+    int64_t stuck_ns;     /* a scheduler turn longer than this is not alive */
     int64_t started_ns, started_unix;
     _Atomic bool draining;
 };

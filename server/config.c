@@ -27,6 +27,8 @@ const struct conf_row CONFIG_ROWS[] = {
              "one that ended first makes room"),
     CONF_REAL("server", "jobs_ttl_s", "600", 1, 604800, S, jobs_ttl_s,
               "seconds that such a job is kept after its end"),
+    CONF_REAL("server", "heartbeat_s", "15", 0.1, 3600, S, heartbeat_s,
+              "seconds after which a stream says that it is still there"),
     CONF_REAL("server", "timeout_s", "300", 0.1, 86400, S, timeout_s,
               "seconds a request may take before it gets 504"),
     CONF_REAL("server", "drain_s", "60", 0, 86400, S, drain_s,

@@ -15,7 +15,7 @@ struct config {
     /* [server] */
     char *listen, *admin_listen;
     int64_t threads, connections, queue_max, jobs_max;
-    double jobs_ttl_s, timeout_s, drain_s, stuck_s;
+    double jobs_ttl_s, heartbeat_s, timeout_s, drain_s, stuck_s;
     bool half_close_is_gone;
     bool any_model, image_metadata;
     int log_level; /* enum log_level */

@@ -108,6 +108,7 @@ static void fill_app(struct daemon *d)
     a->limits.any_model = d->config->any_model;
     a->limits.metadata = d->config->image_metadata;
     a->limits.timeout_ms = (int)(d->config->timeout_s * 1000);
+    a->heartbeat_ns = ns(d->config->heartbeat_s);
     a->stuck_ns = ns(d->config->stuck_s);
     a->started_ns = clock_ns();
     a->started_unix = clock_unix();

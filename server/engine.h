@@ -23,7 +23,8 @@ struct engine_info {
     char device[160]; /* for people */
     int embed_dim;    /* E: values of a CLIP embedding */
     int context;      /* token ids of a prompt */
-    int tokens;       /* of a picture */
+    int tokens;       /* of a picture, row by row */
+    int columns;      /* tokens of a row */
     int codebook;     /* tokens are 0..codebook - 1 */
     int side;         /* of a picture, in pixels */
     int rows;         /* of a step: a picture with guidance takes two */

@@ -148,6 +148,7 @@ static void fill_info(struct engine_model *m, int rows)
     info->embed_dim = c->clip.embed_dim;
     info->context = c->clip.text.context;
     info->tokens = grid * grid;
+    info->columns = grid;
     info->codebook = c->vqgan.codebook;
     info->side = c->vqgan.resolution;
     info->rows = rows;

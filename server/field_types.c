@@ -96,8 +96,7 @@ static int set_set(const struct field *f, const json_t *v, void *at,
     (void)limits;
     if (!json_is_array(v))
         return field_mistyped(f, v, e);
-    json_array_foreach(v, i, item)
-    {
+    json_array_foreach (v, i, item) {
         int choice = 0;
         if (!json_is_string(item))
             return err_set(e, ERR_INVALID, "%s: the list holds strings, not %s", f->name,

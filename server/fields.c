@@ -95,8 +95,7 @@ int fields_set(const struct field_table *t, json_t *v, void *object,
 
     if (!json_is_object(v))
         return err_set(e, ERR_INVALID, "an object is expected, not %s", field_json_kind(v));
-    json_object_foreach(v, name, value)
-    {
+    json_object_foreach (v, name, value) {
         snprintf(ret_param, FIELDS_PARAM_MAX, "%s", name);
         if (set_field(t, name, value, object, limits, e))
             return -1;

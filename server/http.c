@@ -1,240 +1,34 @@
 #include "server/http.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
-#include <microhttpd.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/num.h"
-#include "base/rng.h"
-#include "server/peer.h"
+#include "server/access.h"
+#include "server/http_check.h"
+#include "server/http_impl.h"
 #include "server/route.h"
-
-_Static_assert(JOB_CLIENT_MAX >= PEER_NAME_MAX, "an address names a client");
 
 #define MEMORY_PER_CONNECTION ((size_t)64 << 10) /* request line and headers fit into this */
 #define CLOSE_POLL_US 2000
 
-enum stage {
-    STAGE_HEADERS,  /* the request line is there */
-    STAGE_BODY,     /* headers are fine, body is coming */
-    STAGE_WAITING,  /* suspended; the job is with queue and scheduler */
-    STAGE_ANSWERED, /* reply queued */
-};
-
-struct http {
-    struct http_options o;
-    struct MHD_Daemon *daemon;
-    int deaf_fd; /* the number of the listening socket once it is closed; -1: it listens */
-    _Atomic bool quiet;
-    _Atomic int busy;
-};
-
-/* ---- exchange: from the request line to the last byte of the answer ---- */
-
-static struct watched *watched_of(struct MHD_Connection *c)
-{
-    return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-}
-
-static const struct sockaddr *address_of(struct MHD_Connection *c)
-{
-    return MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-}
-
-static void set_deadline(const struct exchange *x, int64_t after_ns)
-{
-    watch_deadline(x->http->o.watch, x->watched, after_ns ? clock_ns() + after_ns : 0);
-}
-
-static void new_id(char id[JOB_ID_MAX])
-{
-    snprintf(id, JOB_ID_MAX, "gen-%016" PRIx64 "%016" PRIx64, rng_seed_from_system(),
-             rng_seed_from_system());
-}
-
-/* NULL without memory; a connection that came when there was none is not watched, and not served.
- */
-static struct exchange *exchange_new(struct http *h, struct MHD_Connection *c)
-{
-    struct watched *watched = watched_of(c);
-    struct exchange *x = watched ? mem_alloc(1, sizeof *x) : NULL;
-
-    if (!x)
-        return NULL;
-    x->http = h;
-    x->connection = c;
-    x->watched = watched;
-    x->stage = STAGE_HEADERS;
-    x->arrived_ns = clock_ns();
-    buf_init(&x->body, h->o.body_max);
-    reply_init(&x->reply);
-    new_id(x->id);
-    peer_name(address_of(c), x->client);
-    return x;
-}
-
-static void exchange_free(struct exchange *x)
-{
-    job_free(x->job);
-    buf_release(&x->body);
-    reply_release(&x->reply);
-    mem_free(x);
-}
-
-const char *exchange_header(const struct exchange *x, const char *name)
-{
-    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
-}
-
-void exchange_suspend(struct exchange *x)
-{
-    x->stage = STAGE_WAITING;
-    set_deadline(x, 0); /* the job's own deadline holds now */
-    MHD_suspend_connection(x->connection);
-}
-
-void exchange_watch(struct exchange *x, void (*gone)(void *exchange))
-{
-    watch_arm(x->http->o.watch, x->watched, gone, x);
-}
-
-void exchange_resume(struct exchange *x)
-{
-    MHD_resume_connection(x->connection);
-}
-
-/* ---- sending ---- */
-
-static void add_headers(struct MHD_Response *m, const struct exchange *x, bool close)
-{
-    const struct reply *r = &x->reply;
-
-    MHD_add_response_header(m, "Content-Type", r->type);
-    MHD_add_response_header(m, "Cache-Control", "no-store");
-    MHD_add_response_header(m, "X-Request-Id", x->id);
-    for (int i = 0; i < r->n_headers; i++)
-        MHD_add_response_header(m, r->headers[i].name, r->headers[i].value);
-    if (close)
-        MHD_add_response_header(m, "Connection", "close");
-}
-
-/* The body goes to libmicrohttpd, which frees it when the last byte is out. */
-static struct MHD_Response *response_of(struct reply *r)
-{
-    size_t n = 0;
-    char *data = buf_take(&r->body, &n);
-    struct MHD_Response *m;
-
-    if (!data)
-        return MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
-    m = MHD_create_response_from_buffer_with_free_callback(n, data, mem_free);
-    if (!m)
-        mem_free(data);
-    return m;
-}
-
-static enum MHD_Result send_reply(struct exchange *x, bool close)
-{
-    struct MHD_Response *m = response_of(&x->reply);
-    enum MHD_Result queued;
-
-    if (!m)
-        return MHD_NO;
-    x->stage = STAGE_ANSWERED;
-    set_deadline(x, x->http->o.write_ns);
-    add_headers(m, x, close || atomic_load(&x->http->quiet));
-    queued = MHD_queue_response(x->connection, (unsigned)x->reply.status, m);
-    MHD_destroy_response(m);
-    return queued;
-}
-
 /* ---- receiving ---- */
-
-/* A client's id goes into logs and headers: only plain, short ones are taken. */
-static void take_client_id(struct exchange *x)
-{
-    static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    const char *id = exchange_header(x, "X-Request-Id");
-
-    if (id && *id && strlen(id) < JOB_ID_MAX && strspn(id, PLAIN) == strlen(id))
-        snprintf(x->id, sizeof x->id, "%s", id);
-}
-
-static bool has_body(const struct exchange *x)
-{
-    const char *length = exchange_header(x, "Content-Length");
-
-    return exchange_header(x, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
-}
-
-static bool is_type(const char *type, const char *wanted)
-{
-    size_t n = strlen(wanted);
-
-    return type && strncasecmp(type, wanted, n) == 0 && strchr("; \t", type[n]);
-}
-
-/* Fills the reply and fails when the body is announced as something that the route does not take.
- */
-static int check_type(struct exchange *x)
-{
-    static const struct {
-        const char *type, *hint;
-    } WANTED[] = {
-        [ROUTE_JSON] = { "application/json", "curl --json" },
-        [ROUTE_FORM] = { "multipart/form-data", "curl -F" },
-    };
-    enum route_body body = x->route->body;
-
-    if (body == ROUTE_ANY || is_type(exchange_header(x, "Content-Type"), WANTED[body].type))
-        return 0;
-    reply_error(&x->reply, 415, NULL, "Content-Type must be %s (%s)", WANTED[body].type,
-                WANTED[body].hint);
-    return -1;
-}
-
-/* Fills the reply and fails when the headers alone are reason enough. */
-static int check_headers(struct exchange *x)
-{
-    const char *length = exchange_header(x, "Content-Length");
-    uint64_t n = 0;
-
-    x->route = route_find(x->http->o.routes, x->method, x->path, &x->reply);
-    if (!x->route)
-        return -1;
-    if (length && exchange_header(x, "Transfer-Encoding")) {
-        reply_error(&x->reply, 400, NULL, "Content-Length and Transfer-Encoding are both there");
-        return -1;
-    }
-    if (check_type(x))
-        return -1;
-    if (length && (num_parse_u64(length, "Content-Length", &n, NULL) || n > x->http->o.body_max)) {
-        reply_error(&x->reply, 413, NULL, "body: %s bytes are over the limit of %zu", length,
-                    x->http->o.body_max);
-        return -1;
-    }
-    return 0;
-}
 
 static enum MHD_Result on_headers(struct exchange *x, const char *path, const char *method)
 {
     x->stage = STAGE_BODY;
     x->path = path;
     x->method = method;
-    take_client_id(x);
+    http_take_id(x);
     atomic_fetch_add(&x->http->busy, 1);
-    if (check_headers(x))
-        return send_reply(x, has_body(x)); /* before the body: it is not read */
-    set_deadline(x, x->http->o.body_ns);
+    if (http_check(x, x->http->o.routes, x->http->o.body_max))
+        return exchange_send(x, http_has_body(x)); /* before the body: it is not read */
+    exchange_deadline(x, x->http->o.body_ns);
     return MHD_YES;
 }
 
@@ -261,12 +55,12 @@ static void reply_to_lost_body(struct exchange *x)
 
 static enum MHD_Result on_complete(struct exchange *x)
 {
-    set_deadline(x, 0);
+    exchange_deadline(x, 0);
     if (x->body.failed)
         reply_to_lost_body(x);
     else
         x->route->run(x->http->o.app, x);
-    return x->stage == STAGE_WAITING ? MHD_YES : send_reply(x, false);
+    return x->stage == STAGE_WAITING ? MHD_YES : exchange_send(x, false);
 }
 
 static enum MHD_Result on_resumed(struct exchange *x)
@@ -277,7 +71,7 @@ static enum MHD_Result on_resumed(struct exchange *x)
         reply_error(&x->reply, 499, NULL, "the client went away"); /* for the log */
     else
         x->route->resume(x->http->o.app, x);
-    return send_reply(x, false);
+    return exchange_send(x, false);
 }
 
 /* ---- callbacks of libmicrohttpd ---- */
@@ -288,7 +82,7 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
 
     (void)uri;
     if (x)
-        set_deadline(x, x->http->o.header_ns);
+        exchange_deadline(x, x->http->o.header_ns);
     return x;
 }
 
@@ -316,27 +110,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
     }
 }
 
-static double ms(int64_t ns)
-{
-    return (double)ns / 1e6;
-}
-
-/* One line a request. */
-static void log_access(const struct exchange *x, int status)
-{
-    static const struct job_times NONE = { 0 };
-    bool over = x->job && job_over(x->job);
-    const struct job_times *t = over ? &x->job->times : &NONE;
-    int images = over && status == 200 ? x->job->n_pictures : 0;
-    void (*say)(const char *fmt, ...) = x->route && x->route->probe ? log_debug : log_info;
-
-    say("access: id=%s method=%s path=%.100s status=%d images=%d queue=%.1f encode=%.1f "
-        "decode=%.1f pixels=%.1f png=%.1f total=%.1f",
-        x->id, x->method ? x->method : "-", x->path ? x->path : "-", status, images, ms(t->queue),
-        ms(t->encode), ms(t->decode), ms(t->pixels), ms(x->encode_ns),
-        ms(clock_ns() - x->arrived_ns));
-}
-
 /* A resumed connection whose client is gone may be reported as complete. */
 static int final_status(const struct exchange *x, enum MHD_RequestTerminationCode why)
 {
@@ -355,7 +128,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **context,
         return;
     status = final_status(x, why);
     watch_disarm(h->o.watch, x->watched);
-    set_deadline(x, h->o.idle_ns);
+    exchange_deadline(x, h->o.idle_ns);
     stats_request(h->o.stats, status);
     if (x->encode_ns)
         stats_observe(h->o.stats, STATS_PNG, x->encode_ns);
@@ -363,7 +136,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **context,
         stats_observe(h->o.stats, STATS_TOTAL, clock_ns() - x->arrived_ns);
     if (status == 499)
         stats_add(h->o.stats, STATS_CLIENT_ABORTS, 1);
-    log_access(x, status);
+    access_log(x, status);
     if (x->stage != STAGE_HEADERS)
         atomic_fetch_sub(&h->busy, 1);
     exchange_free(x);

@@ -121,8 +121,7 @@ static int floats_of_list(const json_t *v, int dim, float *ret, struct err *e)
     if (json_array_size(v) != (size_t)dim)
         return err_set(e, ERR_INVALID, "%zu numbers; this model's have %d", json_array_size(v),
                        dim);
-    json_array_foreach(v, i, item)
-    {
+    json_array_foreach (v, i, item) {
         if (!json_is_number(item))
             return err_set(e, ERR_INVALID, "element %zu: a number is expected, not %s", i,
                            field_json_kind(item));

@@ -42,8 +42,7 @@ static int add_texts(struct gen_request *r, const struct field *f, const json_t 
 
     if (check_length(f, list, max, e))
         return -1;
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         item_name(f, i, name);
         if (input_add_text(r, numbered ? (int)i : 0, name, item, e))
             return -1;
@@ -112,8 +111,7 @@ static int set_images(const struct field *f, const json_t *v, void *at,
         return field_mistyped(f, v, e);
     if (check_length(f, v, REQUEST_INPUTS_MAX, e))
         return -1;
-    json_array_foreach(v, i, item)
-    {
+    json_array_foreach (v, i, item) {
         item_name(f, i, name);
         if (input_add_image(at, name, item, limits, e))
             return -1;
@@ -145,8 +143,7 @@ static int set_mix(const struct field *f, const json_t *v, void *at,
         return field_mistyped(f, v, e);
     if (begin(at, f, e) || check_length(f, v, REQUEST_MIX_MAX, e))
         return -1;
-    json_array_foreach(v, i, item)
-    {
+    json_array_foreach (v, i, item) {
         item_name(f, i, name);
         if (input_add_mixed(at, name, item, limits, e))
             return -1;

@@ -102,6 +102,7 @@ static void picture_release(struct picture *p)
     mem_free(p->tokens);
     mem_free(p->embed);
     image_release(&p->image);
+    image_release(&p->partial);
 }
 
 struct job *job_hold(struct job *job)
@@ -180,19 +181,35 @@ void job_cancel(struct job *job)
     atomic_store(&job->cancel, JOB_CANCELLED);
 }
 
-static void tell_the_end(struct job *job)
+void job_tell(struct job *job)
 {
-    struct job_waiter *w, *next;
+    pthread_mutex_lock(&job->lock);
+    for (struct job_waiter *w = job->waiters; w; w = w->next)
+        w->told(w->arg, false);
+    pthread_mutex_unlock(&job->lock);
+}
+
+void job_show(struct job *job, struct picture *p, int k, struct image *img)
+{
+    pthread_mutex_lock(&job->lock);
+    image_release(&p->partial);
+    p->partial = *img;
+    p->n_partials = k;
+    pthread_mutex_unlock(&job->lock);
+    job_tell(job);
+}
+
+bool job_partial(struct job *job, int i, int *seen, struct image *ret_img)
+{
+    const struct picture *p = &job->pictures[i];
+    bool there;
 
     pthread_mutex_lock(&job->lock);
-    job->ended_ns = clock_ns();
-    atomic_store(&job->state, JOB_DONE);
-    for (w = job->waiters; w; w = next) {
-        next = w->next; /* after the end its storage is not ours */
-        w->told(w->arg, true);
-    }
-    job->waiters = NULL;
+    there = !job_over(job) && p->n_partials > *seen && image_copy(&p->partial, ret_img, NULL) == 0;
+    if (there)
+        *seen = p->n_partials;
     pthread_mutex_unlock(&job->lock);
+    return there;
 }
 
 /* ---- the end ---- */
@@ -269,12 +286,27 @@ static void keep_best(struct job *job)
     job->n_pictures = kept;
 }
 
-void job_finish(struct job *job)
+static void tell_the_end(struct job *job)
 {
+    struct job_waiter *w, *next;
+
+    pthread_mutex_lock(&job->lock);
     if (job->err.code == ERR_NONE) {
         note_scores(job);
         keep_best(job);
     }
+    job->ended_ns = clock_ns();
+    atomic_store(&job->state, JOB_DONE);
+    for (w = job->waiters; w; w = next) {
+        next = w->next; /* after the end its storage is not ours */
+        w->told(w->arg, true);
+    }
+    job->waiters = NULL;
+    pthread_mutex_unlock(&job->lock);
+}
+
+void job_finish(struct job *job)
+{
     tell_the_end(job);
     job_free(job);
 }

@@ -60,6 +60,9 @@ struct picture {
     float *embed;    /* owned [embed_dim]: of the picture, or of the input */
     struct image image;
     float score; /* cosine of prompt and picture */
+
+    struct image partial; /* what it looks like so far; under the job's lock, as n_partials */
+    int n_partials;       /* so many times it has been shown */
 };
 
 /* How a candidate did, also one that is not kept. */
@@ -91,7 +94,7 @@ struct job {
     _Atomic int state, cancel; /* enum job_state, enum job_cancel */
     _Atomic int holds;         /* job.c's own */
 
-    pthread_mutex_t lock; /* guards the waiters and `kept` */
+    pthread_mutex_t lock; /* guards waiters, kept, and the partial pictures */
     struct job_waiter *waiters;
     bool kept;
 
@@ -108,8 +111,9 @@ struct job {
     int n_tokens;   /* of a picture */
     int n_wanted;   /* pictures to be made ready */
     int n_pictures; /* those of a prompt side by side; after job_finish at most request.n of each */
-    struct job_score *scores; /* owned; of all candidates, in the order of prompts and seeds, after */
-    int n_scores;             /* job_finish */
+    struct job_score
+        *scores;  /* owned; of all candidates, in the order of prompts and seeds, after */
+    int n_scores; /* job_finish */
     struct job_times times;
     struct err err; /* ERR_NONE: the pictures are there */
 };
@@ -133,6 +137,9 @@ void job_join(struct job *job, struct job_waiter *w);
 /* True: the waiter has not been told of the end and will not be; false: it has been. A job that
  * loses its last waiter ends as cancelled, unless it is kept. */
 bool job_leave(struct job *job, struct job_waiter *w);
+/* What picture i looks like so far, if it has been shown more often than *seen, which is set to how
+ * often; *ret_img is a copy. False also when memory is out or the job is over. */
+bool job_partial(struct job *job, int i, int *seen, struct image *ret_img);
 /* From now on the job goes on without waiters. */
 void job_keep(struct job *job);
 /* Ends it at the next turn of the scheduler, whoever waits. */
@@ -147,6 +154,10 @@ struct gen_settings job_settings(const struct job *job, const struct picture *p)
 enum err_code job_expired(const struct job *job, int64_t now_ns);
 /* err of a job that must not go on, in words. */
 void job_set_expired(struct job *job, enum err_code why, int64_t now_ns);
+/* Tells those who wait that there is news. */
+void job_tell(struct job *job);
+/* A picture that is not done, shown for the k-th time; img is given away. Tells. */
+void job_show(struct job *job, struct picture *p, int k, struct image *img);
 /* The last touch: sorts and trims the pictures unless err is set, tells those who wait, and gives
  * up the caller's hold. */
 void job_finish(struct job *job);

@@ -105,7 +105,9 @@ static int publish_class(struct line *l, struct job *first, int ahead)
             struct job **shown = &link_of(l, lane)->shown;
             if (!*shown)
                 continue;
-            atomic_store(&(*shown)->ahead, ahead++);
+            if (atomic_exchange(&(*shown)->ahead, ahead) != ahead)
+                job_tell(*shown);
+            ahead++;
             *shown = link_of(l, *shown)->behind;
             more = true;
         }

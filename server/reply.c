@@ -98,7 +98,8 @@ static void set_body(struct reply *r, int status, json_t *json)
     buf_clear(&r->body);
     r->status = status;
     r->type = "application/json";
-    if (!json || json_dump_callback(json, dump_to_buf, &r->body, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS)))
+    if (!json || json_dump_callback(json, dump_to_buf, &r->body,
+                                    JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS)))
         r->body.failed = true;
     buf_puts(&r->body, "\n");
     if (buf_check(&r->body, NULL))

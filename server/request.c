@@ -92,6 +92,17 @@ static int check_negative(struct gen_request *r, const struct request_limits *l,
     return 0;
 }
 
+static int check_partials(struct gen_request *r, const struct request_limits *l, const char **param,
+                          struct err *e)
+{
+    (void)l;
+    *param = "partial_images";
+    if (r->partials && !r->stream)
+        return err_set(e, ERR_INVALID, "partial_images: %d without stream; set stream to true",
+                       r->partials);
+    return 0;
+}
+
 static int check_candidates(struct gen_request *r, const struct request_limits *l,
                             const char **param, struct err *e)
 {
@@ -120,7 +131,7 @@ int gen_request_check(struct gen_request *r, const struct request_limits *limits
         bool of_all; /* kinds of requests, or of those to draw */
     } CHECKS[] = {
         { check_model, true },     { check_timeout, true },     { check_prompt, false },
-        { check_negative, false }, { check_candidates, false },
+        { check_negative, false }, { check_candidates, false }, { check_partials, true },
     };
     const char *param;
 

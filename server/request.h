@@ -32,6 +32,7 @@
 #define REQUEST_QUALITY 90              /* of JPEG and WebP, unless told otherwise */
 #define REQUEST_USER_MAX 64             /* bytes */
 #define REQUEST_TIMEOUT_MS_MAX 86400000 /* a day */
+#define REQUEST_PARTIALS_MAX 8          /* of each picture */
 #define REQUEST_PARAM_MAX FIELDS_PARAM_MAX
 #define REQUEST_SEED_MAX 9007199254740991 /* 2^53 - 1: every JSON reader keeps it exactly */
 
@@ -69,7 +70,9 @@ struct gen_request {
     unsigned returns;  /* enum request_return */
     int encoding;      /* index into REQUEST_ENCODINGS, of embeddings */
     int priority;      /* enum priority */
-    int timeout_ms;    /* from arrival to answer; 1 at least */
+    bool stream;
+    int partials;   /* with `stream`: how often each picture is shown while it is drawn */
+    int timeout_ms; /* from arrival to answer; 1 at least */
     char model[BUNDLE_NAME_MAX];
     char user[REQUEST_USER_MAX + 1]; /* who the client's client is; for the log */
 };

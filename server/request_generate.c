@@ -63,6 +63,10 @@ static const struct field ROWS[] = {
       "extras in the answer: the `tokens` of each picture; the `scores` of all candidates; the "
       "CLIP "
       "`embedding` of each picture" },
+    { "stream", &FIELD_BOOL, 0, 0, AT(stream), NULL, "false",
+      "the answer is a stream of server-sent events" },
+    { "partial_images", &FIELD_INT, 0, REQUEST_PARTIALS_MAX, AT(partials), NULL, "0",
+      "with `stream`: how often each picture is shown while it is drawn" },
     { .name = NULL },
 };
 

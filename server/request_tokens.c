@@ -22,8 +22,7 @@ static int read_tokens(const char *name, const json_t *list, const struct reques
     if (json_array_size(list) != (size_t)limits->tokens)
         return err_set(e, ERR_INVALID, "%s: %zu tokens; a picture of this model has %d", name,
                        json_array_size(list), limits->tokens);
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         json_int_t token = json_integer_value(item);
         if (!json_is_integer(item))
             return err_set(e, ERR_INVALID, "%s[%zu]: a whole number is expected, not %s", name, i,
@@ -43,8 +42,7 @@ static int read_lists(const struct field *f, const json_t *lists, struct gen_req
     size_t i;
     json_t *item;
 
-    json_array_foreach(lists, i, item)
-    {
+    json_array_foreach (lists, i, item) {
         char name[INPUT_NAME_MAX];
         snprintf(name, sizeof name, "%.12s[%zu]", f->name, i);
         if (!json_is_array(item))

@@ -21,6 +21,7 @@ struct route {
     const struct field_table *fields; /* of the body; NULL: it has none */
     void (*run)(struct app *app, struct exchange *x);
     void (*resume)(struct app *app, struct exchange *x); /* of handlers that suspend */
+    const struct stream_voice *voice;                    /* of handlers whose job may be streamed */
     bool probe; /* asked every second by machines: its access lines are for debugging */
 };
 

@@ -51,7 +51,7 @@ static void take_new(struct sched *s)
     while (*last)
         last = &(*last)->next;
     for (; (*last = queue_pop(s->queue)); last = &(*last)->next)
-        line_add(sched_has_work(*last) ? &s->work : &s->rows, *last);
+        line_add(sched_has_work(s, *last) ? &s->work : &s->rows, *last);
 }
 
 bool sched_turn(struct sched *s)

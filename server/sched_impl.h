@@ -66,7 +66,7 @@ void sched_give_place(struct sched *s, struct job *job);
 /* Looks at the next input of the job. */
 int sched_look(struct sched *s, struct job *job);
 /* The job has work for the device that needs no rows. */
-bool sched_has_work(const struct job *job);
+bool sched_has_work(const struct sched *s, const struct job *job);
 /* One piece of such work, or more when more pictures are finished than one piece a turn would keep
  * pace with. */
 void sched_work(struct sched *s);

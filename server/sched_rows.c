@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 
+#define PROGRESS_TELLS 32 /* of a job */
+
 struct picture *sched_first(const struct job *job, enum picture_stage stage)
 {
     for (int i = 0; i < job->n_pictures; i++)
@@ -94,11 +96,17 @@ static void collect_from(struct sched *s, struct job *job)
 
     for (int i = 0; i < job->n_pictures; i++)
         taken |= take_tokens(s, &job->pictures[i]);
-    if (!taken)
-        return;
-    line_add(&s->work, job);
-    if (!sched_first(job, PICTURE_WAITING) && !sched_first(job, PICTURE_DRAWING))
+    if (taken && !sched_first(job, PICTURE_WAITING) && !sched_first(job, PICTURE_DRAWING))
         job->times.decode = clock_ns() - job->started_ns;
+}
+
+/* Those who wait hear of it a few times, not of every token. */
+static void note_drawn(struct job *job, int n)
+{
+    int before = atomic_fetch_add(&job->drawn, n), all = job->n_wanted * job->n_tokens;
+
+    if ((int64_t)before * PROGRESS_TELLS / all != (int64_t)(before + n) * PROGRESS_TELLS / all)
+        job_tell(job);
 }
 
 void sched_step(struct sched *s)
@@ -115,7 +123,9 @@ void sched_step(struct sched *s)
     stats_add(s->stats, STATS_STEPS, 1);
     stats_add(s->stats, STATS_TOKENS, n);
     for (struct job *job = s->jobs; job; job = job->next) {
-        atomic_fetch_add(&job->drawn, sched_count(job, PICTURE_DRAWING));
+        note_drawn(job, sched_count(job, PICTURE_DRAWING));
         collect_from(s, job);
+        if (sched_has_work(s, job))
+            line_add(&s->work, job);
     }
 }

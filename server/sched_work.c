@@ -99,10 +99,54 @@ static int do_piece(struct sched *s, struct job *job, struct picture *p)
     if (p->stage != PICTURE_INPUT) /* its time is the prompt's */
         job->times.pixels += clock_ns() - begin;
     p->stage = next_stage(job, p);
-    if (p->stage == PICTURE_READY)
+    if (p->stage == PICTURE_READY) {
         atomic_fetch_add(&job->ready, 1);
+        job_tell(job);
+    }
     if (job->request.kind != REQUEST_GENERATE)
         sched_give_place(s, job); /* which one with rows did when it got them */
+    return 0;
+}
+
+/* ---- pictures that somebody watches ---- */
+
+/* How often a picture should have been shown by now: after equal shares of its tokens. */
+static int partials_due(const struct sched *s, const struct job *job, const struct picture *p)
+{
+    int n = s->engine->info.tokens;
+
+    if (p->stage != PICTURE_DRAWING)
+        return 0;
+    return s->engine->calls->position(s->engine, p->slot) * (job->request.partials + 1) / n;
+}
+
+static struct picture *next_to_show(const struct sched *s, const struct job *job)
+{
+    for (int i = 0; job->request.partials && i < job->n_pictures; i++)
+        if (partials_due(s, job, &job->pictures[i]) > job->pictures[i].n_partials)
+            return &job->pictures[i];
+    return NULL;
+}
+
+/* The tokens so far; below them the last whole row goes on. */
+static void extend_tokens(const int32_t *drawn, int n_drawn, int32_t *tokens, int n, int width)
+{
+    memcpy(tokens, drawn, (size_t)n_drawn * sizeof *tokens);
+    for (int i = n_drawn; i < n; i++)
+        tokens[i] = i < width ? tokens[n_drawn - 1] : tokens[i - width];
+}
+
+static int show(struct sched *s, struct job *job, struct picture *p)
+{
+    const struct engine_calls *calls = s->engine->calls;
+    int n = s->engine->info.tokens, due = partials_due(s, job, p);
+    struct image img;
+
+    extend_tokens(calls->tokens(s->engine, p->slot), calls->position(s->engine, p->slot), p->tokens,
+                  n, s->engine->info.columns);
+    if (calls->decode(s->engine, p->tokens, &img, &job->err))
+        return -1;
+    job_show(job, p, due, &img);
     return 0;
 }
 
@@ -119,9 +163,9 @@ static struct picture *next_picture(const struct job *job)
     return drawn;
 }
 
-bool sched_has_work(const struct job *job)
+bool sched_has_work(const struct sched *s, const struct job *job)
 {
-    return next_picture(job) != NULL;
+    return next_picture(job) || next_to_show(s, job);
 }
 
 /*
@@ -137,14 +181,22 @@ static int pieces_this_turn(const struct sched *s)
     return 1 + waiting / s->engine->info.tokens;
 }
 
+/* Who waits for a picture comes before who watches it. */
+static int serve(struct sched *s, struct job *job)
+{
+    struct picture *p = next_picture(job);
+
+    return p ? do_piece(s, job, p) : show(s, job, next_to_show(s, job));
+}
+
 void sched_work(struct sched *s)
 {
     struct job *job;
 
     for (int n = pieces_this_turn(s); n > 0 && (job = line_next(&s->work)); n--) {
-        if (do_piece(s, job, next_picture(job)))
+        if (serve(s, job))
             sched_fail(s, job);
         else
-            line_served(&s->work, job, sched_has_work(job));
+            line_served(&s->work, job, sched_has_work(s, job));
     }
 }

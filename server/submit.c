@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "server/api_jobs.h"
+#include "server/route.h"
+#include "server/stream.h"
 
 void submit_refuse(struct app *app, struct exchange *x, const struct err *e, const char *param)
 {
@@ -99,17 +101,28 @@ static bool is_kept(const struct wish *w)
     return w->async || *w->label.key;
 }
 
-static void accept(const struct wish *w, struct exchange *x, const struct job *job)
+static void accept(const struct wish *w, struct exchange *x)
 {
-    api_jobs_describe(job, w->label.id, &x->reply);
+    api_jobs_describe(x->job, w->label.id, &x->reply);
     x->reply.status = 202;
     reply_header(&x->reply, "Location", "/v1/jobs/%s", w->label.id);
     reply_header(&x->reply, "Preference-Applied", "respond-async");
 }
 
+/* What x does with its job: nothing more, or it waits for the end, or it listens. */
+static void attend(struct app *app, struct exchange *x, const struct wish *w)
+{
+    if (w->async)
+        accept(w, x);
+    else if (x->job->request.stream)
+        stream_start(app, x, x->route->voice);
+    else
+        submit_wait(x);
+}
+
 /* The second time that a request comes: x gets what the first one gets. job: held. */
-static void answer_again(struct exchange *x, const struct wish *w, uint64_t fingerprint,
-                         struct job *job)
+static void answer_again(struct app *app, struct exchange *x, const struct wish *w,
+                         uint64_t fingerprint, struct job *job)
 {
     x->job = job;
     if (w->label.fingerprint != fingerprint) {
@@ -120,10 +133,7 @@ static void answer_again(struct exchange *x, const struct wish *w, uint64_t fing
         return;
     }
     reply_header(&x->reply, "Idempotency-Replayed", "true");
-    if (w->async)
-        accept(w, x, job);
-    else
-        submit_wait(x);
+    attend(app, x, w);
 }
 
 static bool answered_again(struct app *app, struct exchange *x, struct wish *w)
@@ -134,7 +144,7 @@ static bool answered_again(struct app *app, struct exchange *x, struct wish *w)
     if (!*w->label.key ||
         shelf_find(app->shelf, x->client, w->label.key, &job, &w->label) != SHELF_HERE)
         return false;
-    answer_again(x, w, fingerprint, job);
+    answer_again(app, x, w, fingerprint, job);
     return true;
 }
 
@@ -153,10 +163,7 @@ static int make_job(const struct app *app, const struct exchange *x, struct gen_
 static void push(struct app *app, struct exchange *x, const struct wish *w, struct job *job)
 {
     x->job = job_hold(job);
-    if (w->async)
-        accept(w, x, job);
-    else
-        submit_wait(x);
+    attend(app, x, w);
     queue_push(app->queue, job);
 }
 
@@ -181,7 +188,7 @@ static void hand_over(struct app *app, struct exchange *x, struct wish *w, struc
     if (failed)
         submit_refuse(app, x, &e, NULL);
     else
-        answer_again(x, w, fingerprint, other); /* both came at the same moment */
+        answer_again(app, x, w, fingerprint, other); /* both came at the same moment */
 }
 
 void submit(struct app *app, struct exchange *x, struct gen_request *request)

@@ -18,6 +18,9 @@ struct watched {
     int64_t deadline_ns;
     void (*gone)(void *arg); /* NULL: not armed */
     void *arg;
+    void (*beat)(void *arg); /* NULL: none */
+    void *beat_arg;
+    int64_t beat_ns, beat_every_ns;
     struct watched *next, **link;
 };
 
@@ -94,6 +97,18 @@ static void tell_all_gone(struct watch *w)
             tell_gone(w, w->polled[i].fd);
 }
 
+static void beat_all(struct watch *w)
+{
+    int64_t now = clock_ns();
+
+    for (struct watched *s = w->first; s; s = s->next) {
+        if (s->beat && now >= s->beat_ns) {
+            s->beat_ns = now + s->beat_every_ns;
+            s->beat(s->beat_arg);
+        }
+    }
+}
+
 static void enforce_deadlines(struct watch *w)
 {
     int64_t now = clock_ns();
@@ -128,6 +143,7 @@ static void *watch_loop(void *arg)
         pthread_mutex_lock(&w->lock);
         tell_all_gone(w);
         enforce_deadlines(w);
+        beat_all(w);
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
@@ -223,10 +239,22 @@ void watch_arm(struct watch *w, struct watched *s, void (*gone)(void *arg), void
     wake(w);
 }
 
+void watch_beat(struct watch *w, struct watched *s, int64_t every_ns, void (*beat)(void *arg),
+                void *arg)
+{
+    pthread_mutex_lock(&w->lock);
+    s->beat = beat;
+    s->beat_arg = arg;
+    s->beat_every_ns = every_ns;
+    s->beat_ns = clock_ns() + every_ns;
+    pthread_mutex_unlock(&w->lock);
+}
+
 void watch_disarm(struct watch *w, struct watched *s)
 {
     pthread_mutex_lock(&w->lock);
     s->gone = NULL;
+    s->beat = NULL;
     pthread_mutex_unlock(&w->lock);
 }
 

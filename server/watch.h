@@ -29,6 +29,9 @@ void watch_deadline(struct watch *w, struct watched *s, int64_t deadline_ns);
 /* Calls gone(arg) at most once, if the client leaves before watch_disarm; after watch_disarm has
  * returned it is not called and not running. gone must not call watch_*. Any thread. */
 void watch_arm(struct watch *w, struct watched *s, void (*gone)(void *arg), void *arg);
+/* Calls beat(arg) every so often, on the same terms, until watch_disarm. */
+void watch_beat(struct watch *w, struct watched *s, int64_t every_ns, void (*beat)(void *arg),
+                void *arg);
 void watch_disarm(struct watch *w, struct watched *s);
 
 /* Sockets added and not removed. */

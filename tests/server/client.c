@@ -81,7 +81,7 @@ static void read_body(int fd, struct answer *a)
     }
 }
 
-void client_read(int fd, bool head, struct answer *ret_answer)
+void client_headers(int fd, struct answer *ret_answer)
 {
     struct buf headers;
     size_t n;
@@ -96,12 +96,47 @@ void client_read(int fd, bool head, struct answer *ret_answer)
         ret_answer->status = (int)status;
     }
     ret_answer->headers = buf_take(&headers, &n);
-    if (status == 100) {
+}
+
+void client_read(int fd, bool head, struct answer *ret_answer)
+{
+    client_headers(fd, ret_answer);
+    if (ret_answer->status == 100) {
         answer_release(ret_answer);
         client_read(fd, head, ret_answer);
-    } else if (status && !head) {
+    } else if (ret_answer->status && !head) {
         read_body(fd, ret_answer);
     }
+}
+
+static void read_line(int fd, char *line, size_t size)
+{
+    size_t n = 0;
+
+    do {
+        assert_true(n + 1 < size);
+        assert_int_equal(recv(fd, line + n, 1, 0), 1);
+    } while (line[n++] != '\n');
+    line[n] = 0;
+}
+
+bool client_chunk(int fd, struct buf *ret_chunk)
+{
+    char line[32];
+    unsigned n, got = 0;
+
+    read_line(fd, line, sizeof line);
+    assert_int_equal(sscanf(line, "%x", &n), 1);
+    buf_clear(ret_chunk);
+    while (got < n) {
+        char part[4096];
+        ssize_t now = recv(fd, part, n - got < sizeof part ? n - got : sizeof part, 0);
+        assert_true(now > 0);
+        buf_append(ret_chunk, part, (size_t)now);
+        got += (unsigned)now;
+    }
+    read_line(fd, line, sizeof line);
+    return n > 0;
 }
 
 void answer_release(struct answer *a)

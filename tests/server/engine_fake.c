@@ -267,6 +267,7 @@ struct fake *fake_open(int rows, int tokens)
     info->embed_dim = FAKE_EMBED;
     info->context = FAKE_CONTEXT;
     info->tokens = tokens;
+    info->columns = 2;
     info->codebook = 256;
     info->side = FAKE_SIDE;
     info->rows = rows;

@@ -24,6 +24,7 @@ struct fixture_options fixture_defaults(void)
         .body_max = 1 << 20,
         .image_pixels = 1 << 16,
         .timeout_s = 20,
+        .heartbeat_s = 20,
         .header_s = 20,
         .body_s = 20,
         .write_s = 20,
@@ -94,6 +95,7 @@ void fixture_open(struct fixture *f, const struct fixture_options *o)
     a->body_max = o->body_max;
     a->queue_max = o->queue_max;
     a->limits.timeout_ms = (int)(o->timeout_s * 1000);
+    a->heartbeat_ns = ns(o->heartbeat_s);
     a->stuck_ns = ns(20);
     a->started_ns = clock_ns();
     f->work = listener(f, o, ROUTES_WORK, &f->port);

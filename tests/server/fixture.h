@@ -19,7 +19,7 @@ struct fixture_options {
     int rows, tokens, queue_max, jobs_max, connections;
     double jobs_ttl_s;
     size_t body_max, image_pixels;
-    double timeout_s, header_s, body_s, write_s;
+    double heartbeat_s, timeout_s, header_s, body_s, write_s;
     bool half_close_is_gone;
 };
 

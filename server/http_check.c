@@ -1,0 +1,73 @@
+#include "server/http_check.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/num.h"
+#include "server/route.h"
+
+/* A client's id goes into logs and headers: only plain, short ones are taken. */
+void http_take_id(struct exchange *x)
+{
+    static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    const char *id = exchange_header(x, "X-Request-Id");
+
+    if (id && *id && strlen(id) < JOB_ID_MAX && strspn(id, PLAIN) == strlen(id))
+        snprintf(x->id, sizeof x->id, "%s", id);
+}
+
+bool http_has_body(const struct exchange *x)
+{
+    const char *length = exchange_header(x, "Content-Length");
+
+    return exchange_header(x, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
+}
+
+static bool is_type(const char *type, const char *wanted)
+{
+    size_t n = strlen(wanted);
+
+    return type && strncasecmp(type, wanted, n) == 0 && strchr("; \t", type[n]);
+}
+
+/* Fills the reply and fails when the body is announced as something that the route does not take.
+ */
+static int check_type(struct exchange *x)
+{
+    static const struct {
+        const char *type, *hint;
+    } WANTED[] = {
+        [ROUTE_JSON] = { "application/json", "curl --json" },
+        [ROUTE_FORM] = { "multipart/form-data", "curl -F" },
+    };
+    enum route_body body = x->route->body;
+
+    if (body == ROUTE_ANY || is_type(exchange_header(x, "Content-Type"), WANTED[body].type))
+        return 0;
+    reply_error(&x->reply, 415, NULL, "Content-Type must be %s (%s)", WANTED[body].type,
+                WANTED[body].hint);
+    return -1;
+}
+
+int http_check(struct exchange *x, const struct route *routes, size_t body_max)
+{
+    const char *length = exchange_header(x, "Content-Length");
+    uint64_t n = 0;
+
+    x->route = route_find(routes, x->method, x->path, &x->reply);
+    if (!x->route)
+        return -1;
+    if (length && exchange_header(x, "Transfer-Encoding")) {
+        reply_error(&x->reply, 400, NULL, "Content-Length and Transfer-Encoding are both there");
+        return -1;
+    }
+    if (check_type(x))
+        return -1;
+    if (length && (num_parse_u64(length, "Content-Length", &n, NULL) || n > body_max)) {
+        reply_error(&x->reply, 413, NULL, "body: %s bytes are over the limit of %zu", length,
+                    body_max);
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,19 @@
+/*
+ * What the headers of a request are reason enough to refuse, before its body is read.
+ */
+#ifndef SERVER_HTTP_CHECK_H
+#define SERVER_HTTP_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "server/exchange.h"
+
+/* Finds x->route among the routes. -1: x->reply says why not. */
+int http_check(struct exchange *x, const struct route *routes, size_t body_max);
+/* Bytes follow the headers. */
+bool http_has_body(const struct exchange *x);
+/* The client's X-Request-Id becomes the exchange's, if it is short and plain. */
+void http_take_id(struct exchange *x);
+
+#endif

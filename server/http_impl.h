@@ -1,0 +1,36 @@
+/*
+ * What http.c (listener, receiving) and exchange.c (one exchange, sending) share. Private to them.
+ */
+#ifndef SERVER_HTTP_IMPL_H
+#define SERVER_HTTP_IMPL_H
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+
+#include "server/http.h"
+
+enum stage {
+    STAGE_HEADERS,  /* the request line is there */
+    STAGE_BODY,     /* headers are fine, body is coming */
+    STAGE_WAITING,  /* suspended; somebody will resume it */
+    STAGE_ANSWERED, /* reply queued */
+};
+
+struct http {
+    struct http_options o;
+    struct MHD_Daemon *daemon;
+    int deaf_fd; /* the number of the listening socket once it is closed; -1: it listens */
+    _Atomic bool quiet;
+    _Atomic int busy;
+};
+
+/* NULL without memory; a connection that came when there was none is not watched, and not served.
+ */
+struct exchange *exchange_new(struct http *h, struct MHD_Connection *c);
+void exchange_free(struct exchange *x);
+/* The socket is shut down so long from now unless changed before; 0: never. */
+void exchange_deadline(const struct exchange *x, int64_t after_ns);
+/* Queues the reply, or the stream. close: the connection ends with it. */
+enum MHD_Result exchange_send(struct exchange *x, bool close);
+
+#endif
