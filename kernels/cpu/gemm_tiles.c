@@ -1,178 +1,315 @@
 /*
  * Large products on tile.h.
  *
- * A as rows: it is read where it lies; B is packed into thread 0's scratch, as many panels as fit,
- * and tasks are blocks of rows of one panel. A as columns (the adjoint to weights): both are read
- * where they lie, a chunk of k at a time; what does not fill a tile is copied.
+ * The sum over k is cut into stretches, and the columns of B into groups of panels that fit,
+ * packed, into thread 0's scratch. Tasks are blocks of rows times some panels of the group. A as
+ * rows is read where it lies; A as columns (the adjoint to weights) is packed by the task: elements
+ * a whole row apart would meet in few sets of the cache.
+ *
+ * An output's bits depend on how k is cut and on nothing else, so tasks may be cut as it suits.
  */
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/product.h"
 #include "kernels/cpu/vmath.h"
 
-#define TASK_ROWS 64
-#define DEPTH_MAX 8192  /* k of a packed panel */
-#define CHUNK_DEPTH 256 /* k of columns: a task's operands stay in cache */
+#define DEPTH_MAX 512 /* of a stretch of k: a block of A and a panel of B stay in cache */
 
-/* Part of a product: k0 .. k0 + depth of it, columns of one panel. */
-struct piece {
-    int64_t k0, depth;
-    int64_t j, cols;
-    int vecs;
+/* Rows of a task. A as rows: the more, the less often a panel is read; A as columns is packed, and
+ * room for it is kept small. */
+#define ROWS_TASK 128
+#define COLUMNS_TASK 64
+
+/* What a thread packs of B at a time. As rows: all panels of some rows, which lie one behind the
+ * other. As columns: one panel, since a column's elements lie one behind the other. */
+#define PACK_ROWS_DEPTH 64
+#define PACK_COLUMNS_DEPTH 256
+
+/* Rows of A that are packed at a time: what is read and what is written are whole cache lines. */
+#define PACK_STEP 8
+/* Rows in advance: the machine does not see that the next row will be wanted. */
+#define PACK_AHEAD 16
+
+/* Scratch: every thread's packed block of A; behind thread 0's the packed panels of B. */
+#define A_FLOATS (COLUMNS_TASK * DEPTH_MAX)
+#define B_FLOATS (CPU_SCRATCH_FLOATS - A_FLOATS)
+
+/* What is multiplied between two barriers: a stretch of k, a group of panels. */
+struct stage {
+    const struct backend_gemm *g;
+    struct panels cols;
+    struct par_range k, panels;
+    float *packed; /* panel i at i - panels.begin times depth * TILE_COLS */
 };
 
-static struct piece piece_of(struct panels p, int64_t panel, int64_t k0, int64_t depth)
+/* Part of a stage's product: one panel. */
+struct piece {
+    int64_t j, cols;
+    int vecs;
+    const float *panel;
+};
+
+static int64_t depth_of(const struct stage *s)
 {
-    return (struct piece){ k0, depth, panel_start(p, panel) * VEC_LANES, panel_cols(p, panel),
-                           panel_vecs(p, panel) };
+    return s->k.end - s->k.begin;
 }
 
-static inline void finish_row(float *restrict c, int64_t n, const float *restrict bias,
-                              enum backend_act act)
+static float *panel_data(const struct stage *s, int64_t panel)
 {
-    if (bias)
-        for (int64_t j = 0; j < n; j++)
-            c[j] += bias[j];
-    if (act == ACT_GELU)
-        for (int64_t j = 0; j < n; j++)
-            c[j] = vm_gelu(c[j]);
+    return s->packed + (panel - s->panels.begin) * depth_of(s) * TILE_COLS;
 }
 
-/* c (+)= alpha sum; the last piece of k also brings bias and activation. */
-static void put_tile(const struct backend_gemm *g, const struct piece *p, const struct tile *t,
-                     int64_t i, int64_t rows)
+static struct piece piece_of(const struct stage *s, int64_t panel)
 {
-    float beta = p->k0 > 0 ? 1 : g->beta;
-    for (int64_t r = 0; r < rows; r++) {
-        const float *restrict sum = t->at[r];
-        float *restrict c = g->c + (i + r) * g->ldc + p->j;
-        if (beta != 0)
-            for (int64_t j = 0; j < p->cols; j++)
-                c[j] = g->alpha * sum[j] + beta * c[j];
-        else
-            for (int64_t j = 0; j < p->cols; j++)
-                c[j] = g->alpha * sum[j];
-        if (p->k0 + p->depth == g->k)
-            finish_row(c, p->cols, g->bias ? g->bias + p->j : NULL, g->act);
+    return (struct piece){ panel_start(s->cols, panel) * VEC_LANES, panel_cols(s->cols, panel),
+                           panel_vecs(s->cols, panel), panel_data(s, panel) };
+}
+
+/* ---- what becomes of the sums: c = act(alpha sum + beta c + bias) ---- */
+
+/* c is added to after the first stretch of k; the last one brings bias and activation. */
+struct finish {
+    float alpha, beta;
+    const float *bias;
+    enum backend_act act;
+};
+
+static struct finish finish_of(const struct stage *s)
+{
+    bool last = s->k.end == s->g->k;
+    return (struct finish){ s->g->alpha, s->k.begin > 0 ? 1 : s->g->beta, last ? s->g->bias : NULL,
+                            last ? s->g->act : ACT_NONE };
+}
+
+static inline void gelu_row(float *c, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++)
+        c[j] = vm_gelu(c[j]);
+}
+
+/* A whole tile, from registers. */
+INLINE void put_whole(int vecs, const struct tile_sums *s, const struct finish *f, float *c,
+                      int64_t ldc)
+{
+    vec bias[TILE_VECS];
+    EACH (v, vecs)
+        bias[v] = f->bias ? vec_load(f->bias + v * VEC_LANES) : (vec){ 0 };
+    EACH (i, TILE_ROWS)
+        EACH (v, vecs) {
+            float *to = c + i * ldc + v * VEC_LANES;
+            vec x = f->alpha * s->at[i][v] + bias[v];
+            vec_store(to, f->beta != 0 ? f->beta * vec_load(to) + x : x);
+        }
+    for (int i = 0; f->act == ACT_GELU && i < TILE_ROWS; i++)
+        gelu_row(c + i * ldc, vecs * VEC_LANES);
+}
+
+/* The part of a tile that exists, at the lower or right edge. */
+static void put_part(const struct tile *t, const struct finish *f, int64_t rows, int64_t cols,
+                     float *c, int64_t ldc)
+{
+    for (int64_t i = 0; i < rows; i++, c += ldc) {
+        const float *sum = t->at[i];
+        for (int64_t j = 0; j < cols; j++) {
+            float x = f->alpha * sum[j] + (f->bias ? f->bias[j] : 0);
+            c[j] = f->beta != 0 ? f->beta * c[j] + x : x;
+        }
+        if (f->act == ACT_GELU)
+            gelu_row(c, cols);
     }
 }
 
-/* ---- A as rows ---- */
-
-static void pack_piece(const struct backend_gemm *g, const struct piece *p, float *to)
-{
-    int64_t k_step = g->trans_b ? 1 : g->ldb, j_step = g->trans_b ? g->ldb : 1;
-    panel_pack(g->b + p->k0 * k_step + p->j * j_step, k_step, j_step, p->depth, p->cols, p->vecs,
-               to);
-}
-
-static void rows_task(const struct backend_gemm *g, const struct piece *p, const float *panel,
-                      int64_t begin, int64_t end)
+INLINE void put(int vecs, const struct tile_sums *s, const struct finish *f, int64_t rows,
+                int64_t cols, float *c, int64_t ldc)
 {
     struct tile t;
-    for (int64_t i = begin; i < end; i += TILE_ROWS) {
+    if (rows == TILE_ROWS && cols == vecs * VEC_LANES) {
+        put_whole(vecs, s, f, c, ldc);
+        return;
+    }
+    tile_store(vecs, s, &t);
+    put_part(&t, f, rows, cols, c, ldc);
+}
+
+/* Asks for a tile's place in memory, which is needed when its sums are there. */
+INLINE void expect_tile(int vecs, const float *c, int64_t ldc, int64_t rows)
+{
+    for (int64_t i = 0; i < rows; i++)
+        EACH (v, vecs)
+            __builtin_prefetch(c + i * ldc + v * VEC_LANES, 1);
+}
+
+/* ---- a block of rows times one panel ---- */
+
+INLINE void rows_of(int vecs, const struct stage *s, const struct piece *p, struct par_range rows)
+{
+    const struct backend_gemm *g = s->g;
+    struct finish f = finish_of(s);
+    if (f.bias)
+        f.bias += p->j;
+    for (int64_t i = rows.begin; i < rows.end; i += TILE_ROWS) {
         const float *row[TILE_ROWS];
+        struct tile_sums sums;
         for (int64_t r = 0; r < TILE_ROWS; r++)
-            row[r] = g->a + par_min(i + r, end - 1) * g->lda + p->k0;
-        tile_rows(p->vecs, row, 1, p->depth, panel, &t);
-        put_tile(g, p, &t, i, par_min(TILE_ROWS, end - i));
+            row[r] = g->a + par_min(i + r, rows.end - 1) * g->lda + s->k.begin;
+        float *c = g->c + i * g->ldc + p->j;
+        int64_t n = par_min(TILE_ROWS, rows.end - i);
+        expect_tile(vecs, c, g->ldc, n);
+        tile_clear(vecs, &sums);
+        tile_add_rows(vecs, row, depth_of(s), p->panel, &sums);
+        put(vecs, &sums, &f, n, p->cols, c, g->ldc);
     }
 }
 
-/* Panels first .. end of columns, k0 .. k0 + depth. */
-static void rows_panels(const struct cpu *c, const struct backend_gemm *g, struct panels cols,
-                        struct par_range range, int64_t k0, int64_t depth)
+/* a: the rows' tiles, packed one after the other, [depth, TILE_ROWS] each. */
+INLINE void columns_of(int vecs, const struct stage *s, const struct piece *p,
+                       struct par_range rows, const float *a)
 {
-    float *packed = (float *)c->scratch[0];
-    int64_t n = range.end - range.begin, blocks = (g->m + TASK_ROWS - 1) / TASK_ROWS;
+    const struct backend_gemm *g = s->g;
+    struct finish f = finish_of(s);
+    if (f.bias)
+        f.bias += p->j;
+    for (int64_t i = rows.begin; i < rows.end; i += TILE_ROWS, a += depth_of(s) * TILE_ROWS) {
+        struct tile_sums sums;
+        float *c = g->c + i * g->ldc + p->j;
+        int64_t n = par_min(TILE_ROWS, rows.end - i);
+        expect_tile(vecs, c, g->ldc, n);
+        tile_clear(vecs, &sums);
+        tile_add_columns(vecs, a, TILE_ROWS, p->panel, vecs * VEC_LANES, depth_of(s), &sums);
+        put(vecs, &sums, &f, n, p->cols, c, g->ldc);
+    }
+}
+
+/* Columns i .. i + cols of A at rows k .. k + depth of the stretch, as part of a tile. */
+static inline void pack_tile(const struct stage *s, int64_t i, int64_t cols, int64_t k,
+                             int64_t depth, float *to)
+{
+    const float *a = s->g->a + (s->k.begin + k) * s->g->lda + i;
+    for (int64_t d = 0; d < depth; d++, a += s->g->lda, to += TILE_ROWS) {
+        __builtin_prefetch(a + PACK_AHEAD * s->g->lda);
+        if (cols == TILE_ROWS)
+            memcpy(to, a, TILE_ROWS * sizeof *a);
+        else
+            for (int64_t r = 0; r < TILE_ROWS; r++)
+                to[r] = r < cols ? a[r] : 0;
+    }
+}
+
+static void pack_columns(const struct stage *s, struct par_range rows, float *to)
+{
+    for (int64_t k = 0; k < depth_of(s); k += PACK_STEP)
+        for (int64_t i = rows.begin; i < rows.end; i += TILE_ROWS)
+            pack_tile(s, i, par_min(TILE_ROWS, rows.end - i), k,
+                      par_min(PACK_STEP, depth_of(s) - k),
+                      to + (i - rows.begin) * depth_of(s) + k * TILE_ROWS);
+}
+
+/* ---- a product ---- */
+
+static void rows_task(const struct stage *s, struct par_range rows, struct par_range panels)
+{
+    for (int64_t i = panels.begin; i < panels.end; i++) {
+        struct piece p = piece_of(s, i);
+        TILE_WIDTHS(rows_of, p.vecs, s, &p, rows);
+    }
+}
+
+static void columns_task(const struct stage *s, struct par_range rows, struct par_range panels,
+                         float *packed)
+{
+    pack_columns(s, rows, packed);
+    for (int64_t i = panels.begin; i < panels.end; i++) {
+        struct piece p = piece_of(s, i);
+        TILE_WIDTHS(columns_of, p.vecs, s, &p, rows, packed);
+    }
+}
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* k .. k + depth of one panel; k counts from the stretch's begin. */
+static void pack_panel(const struct stage *s, int64_t panel, int64_t k, int64_t depth)
+{
+    const struct backend_gemm *g = s->g;
+    struct piece p = piece_of(s, panel);
+    int64_t k_step = g->trans_b ? 1 : g->ldb, j_step = g->trans_b ? g->ldb : 1;
+    panel_pack(g->b + (s->k.begin + k) * k_step + p.j * j_step, k_step, j_step, depth, p.cols,
+               p.vecs, panel_data(s, panel) + k * p.vecs * VEC_LANES);
+}
+
+/* Row by row through all panels. */
+static void pack_rows(const struct stage *s, int64_t k, int64_t depth)
+{
+    for (int64_t i = k; i < k + depth; i++)
+        for (int64_t panel = s->panels.begin; panel < s->panels.end; panel++)
+            pack_panel(s, panel, i, 1);
+}
+
+static void pack_stage(const struct stage *s)
+{
+    int64_t depth = s->g->trans_b ? PACK_COLUMNS_DEPTH : PACK_ROWS_DEPTH;
+    int64_t panels = s->g->trans_b ? s->panels.end - s->panels.begin : 1;
+    int64_t parts = ceil_div(depth_of(s), depth);
+
+#pragma omp for schedule(static)
+    for (int64_t i = 0; i < panels * parts; i++) {
+        int64_t k = i % parts * depth, n = par_min(depth, depth_of(s) - k);
+        if (s->g->trans_b)
+            pack_panel(s, s->panels.begin + i / parts, k, n);
+        else
+            pack_rows(s, k, n);
+    }
+}
+
+/* Into how many groups the panels of a block's task are cut. Every group packs its block of A
+ * anew; one is enough when there are blocks for all threads. */
+static int64_t groups_of(const struct cpu *c, const struct stage *s, int64_t blocks)
+{
+    int64_t panels = s->panels.end - s->panels.begin;
+    return s->g->trans_a ? par_min(panels, ceil_div(2 * c->threads, blocks)) : panels;
+}
+
+static void run_task(const struct stage *s, struct par_range rows, struct par_range group,
+                     float *scratch)
+{
+    struct par_range panels = { s->panels.begin + group.begin, s->panels.begin + group.end };
+    if (s->g->trans_a)
+        columns_task(s, rows, panels, scratch);
+    else
+        rows_task(s, rows, panels);
+}
+
+static void run_stage(const struct cpu *c, const struct stage *s)
+{
+    int64_t m = s->g->m, block = s->g->trans_a ? COLUMNS_TASK : ROWS_TASK;
+    int64_t blocks = ceil_div(m, block), groups = groups_of(c, s, blocks);
 
 #pragma omp parallel num_threads(c->threads)
     {
-#pragma omp for schedule(static)
-        for (int64_t i = 0; i < n; i++) {
-            struct piece p = piece_of(cols, range.begin + i, k0, depth);
-            pack_piece(g, &p, packed + i * depth * TILE_COLS);
-        }
-#pragma omp for schedule(dynamic, 2)
-        for (int64_t i = 0; i < blocks * n; i++) {
-            struct piece p = piece_of(cols, range.begin + i % n, k0, depth);
-            rows_task(g, &p, packed + i % n * depth * TILE_COLS, i / n * TASK_ROWS,
-                      par_min((i / n + 1) * TASK_ROWS, g->m));
+        pack_stage(s);
+#pragma omp for schedule(dynamic)
+        for (int64_t i = 0; i < blocks * groups; i++) {
+            int64_t first = i / groups * block;
+            run_task(s, (struct par_range){ first, par_min(first + block, m) },
+                     par_range(s->panels.end - s->panels.begin, groups, i % groups),
+                     cpu_scratch(c));
         }
     }
-}
-
-static void gemm_rows_side(const struct cpu *c, const struct backend_gemm *g)
-{
-    struct panels cols = panels_of(g->n);
-    int64_t depth = par_min(DEPTH_MAX, g->k), at_once = CPU_SCRATCH_FLOATS / (depth * TILE_COLS);
-    for (int64_t k = 0; k < g->k; k += depth)
-        for (int64_t i = 0; i < cols.count; i += at_once)
-            rows_panels(c, g, cols, (struct par_range){ i, par_min(i + at_once, cols.count) }, k,
-                        par_min(depth, g->k - k));
-}
-
-/* ---- A as columns ---- */
-
-/* B of a piece with whole vectors of columns: where it lies, or packed. */
-static const float *b_columns(const struct backend_gemm *g, const struct piece *p, float *copy,
-                              int64_t *ret_ld)
-{
-    bool whole = !g->trans_b && p->cols == p->vecs * VEC_LANES;
-    *ret_ld = whole ? g->ldb : p->vecs * VEC_LANES;
-    if (whole)
-        return g->b + p->k0 * g->ldb + p->j;
-    pack_piece(g, p, copy);
-    return copy;
-}
-
-/* Columns i .. i + count of A, a whole tile of them. */
-static const float *a_columns(const struct backend_gemm *g, const struct piece *p, int64_t i,
-                              int64_t count, float *copy, int64_t *ret_ld)
-{
-    const float *a = g->a + p->k0 * g->lda + i;
-    *ret_ld = count == TILE_ROWS ? g->lda : TILE_ROWS;
-    if (count == TILE_ROWS)
-        return a;
-    for (int64_t k = 0; k < p->depth; k++)
-        for (int64_t j = 0; j < TILE_ROWS; j++)
-            copy[k * TILE_ROWS + j] = j < count ? a[k * g->lda + j] : 0;
-    return copy;
-}
-
-static void columns_task(const struct backend_gemm *g, struct panels cols, int64_t panel,
-                         int64_t begin, int64_t end, float *scratch)
-{
-    float *b_copy = scratch, *a_copy = scratch + CHUNK_DEPTH * TILE_COLS;
-    struct tile t;
-
-    for (int64_t k = 0; k < g->k; k += CHUNK_DEPTH) {
-        struct piece p = piece_of(cols, panel, k, par_min(CHUNK_DEPTH, g->k - k));
-        int64_t lda, ldb;
-        const float *b = b_columns(g, &p, b_copy, &ldb);
-        for (int64_t i = begin; i < end; i += TILE_ROWS) {
-            int64_t count = par_min(TILE_ROWS, end - i);
-            const float *a = a_columns(g, &p, i, count, a_copy, &lda);
-            tile_columns(p.vecs, a, lda, b, ldb, p.depth, &t);
-            put_tile(g, &p, &t, i, count);
-        }
-    }
-}
-
-static void gemm_columns_side(const struct cpu *c, const struct backend_gemm *g)
-{
-    struct panels cols = panels_of(g->n);
-    int64_t blocks = (g->m + TASK_ROWS - 1) / TASK_ROWS;
-
-#pragma omp parallel for num_threads(c->threads) schedule(dynamic)
-    for (int64_t i = 0; i < blocks * cols.count; i++)
-        columns_task(g, cols, i % cols.count, i / cols.count * TASK_ROWS,
-                     par_min((i / cols.count + 1) * TASK_ROWS, g->m), cpu_scratch(c));
 }
 
 void CPU(gemm_tiles)(const struct cpu *c, const struct backend_gemm *g)
 {
-    if (g->trans_a)
-        gemm_columns_side(c, g);
-    else
-        gemm_rows_side(c, g);
+    struct stage s = { .g = g,
+                       .cols = panels_of(g->n),
+                       .packed = (float *)c->scratch[0] + A_FLOATS };
+    int64_t stretches = ceil_div(g->k, DEPTH_MAX);
+    for (int64_t i = 0; i < stretches; i++) {
+        s.k = par_range(g->k, stretches, i);
+        int64_t at_once = B_FLOATS / (depth_of(&s) * TILE_COLS);
+        for (int64_t j = 0; j < s.cols.count; j += at_once) {
+            s.panels = (struct par_range){ j, par_min(j + at_once, s.cols.count) };
+            run_stage(c, &s);
+        }
+    }
 }

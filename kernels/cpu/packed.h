@@ -11,9 +11,6 @@
 #include "kernels/cpu/par.h"
 #include "kernels/cpu/vec.h"
 
-/* What is made of loops over constants: they vanish where it is inlined. */
-#define INLINE static inline __attribute__((always_inline))
-
 #define PANEL_VECS 2
 #define PANEL (PANEL_VECS * VEC_LANES)
 #define BLOCK_DEPTH 32

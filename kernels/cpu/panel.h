@@ -39,22 +39,25 @@ static inline int64_t panel_cols(struct panels p, int64_t i)
            panel_start(p, i) * VEC_LANES;
 }
 
-/* Rows k..k + 4 of the panel when k_step is 1. */
-static inline void panel_pack_columns(const float *b, int64_t j_step, int64_t cols, int64_t width,
-                                      float *to)
+/* VEC_LANES rows of b, j_step apart, become a vector of each of as many rows of the panel. */
+static inline void panel_turn(const float *b, int64_t j_step, int64_t width, float *restrict panel)
 {
-    int64_t j = 0;
-    for (; j + 4 <= cols; j += 4) {
-        quad r[4];
-        for (int i = 0; i < 4; i++)
-            memcpy(&r[i], b + (j + i) * j_step, sizeof r[i]);
-        quad_transpose(r);
-        for (int i = 0; i < 4; i++)
-            memcpy(to + i * width + j, &r[i], sizeof r[i]);
-    }
-    for (; j < width; j++)
-        for (int64_t k = 0; k < 4; k++)
-            to[k * width + j] = j < cols ? b[j * j_step + k] : 0;
+    vec r[VEC_LANES];
+    EACH (j, VEC_LANES)
+        r[j] = vec_load(b + j * j_step);
+    vec_transpose(r);
+    EACH (k, VEC_LANES)
+        vec_store(panel + k * width, r[k]);
+}
+
+/* Columns j0 .. width of one row of the panel. */
+static inline void panel_pack_row(const float *b, int64_t j_step, int64_t j0, int64_t cols,
+                                  int64_t width, float *restrict row)
+{
+    for (int64_t j = j0; j < cols; j++)
+        row[j] = b[j * j_step];
+    for (int64_t j = cols; j < width; j++)
+        row[j] = 0;
 }
 
 /* Packs columns 0..cols of rows 0..depth: element (k, j) is b[k * k_step + j * j_step]. */
@@ -62,14 +65,15 @@ static inline void panel_pack(const float *b, int64_t k_step, int64_t j_step, in
                               int64_t cols, int vecs, float *restrict panel)
 {
     int64_t width = vecs * VEC_LANES, k = 0;
-    for (; k_step == 1 && k + 4 <= depth; k += 4)
-        panel_pack_columns(b + k, j_step, cols, width, panel + k * width);
-    for (; k < depth; k++) {
-        for (int64_t j = 0; j < cols; j++)
-            panel[k * width + j] = b[k * k_step + j * j_step];
-        for (int64_t j = cols; j < width; j++)
-            panel[k * width + j] = 0;
+    for (; k_step == 1 && k + VEC_LANES <= depth; k += VEC_LANES) {
+        int64_t j = 0;
+        for (; j + VEC_LANES <= cols; j += VEC_LANES)
+            panel_turn(b + k + j * j_step, j_step, width, panel + k * width + j);
+        for (int64_t i = k; j < width && i < k + VEC_LANES; i++)
+            panel_pack_row(b + i, j_step, j, cols, width, panel + i * width);
     }
+    for (; k < depth; k++)
+        panel_pack_row(b + k * k_step, j_step, 0, cols, width, panel + k * width);
 }
 
 #endif

@@ -3,6 +3,8 @@
  *
  * Every sum takes its terms one after the other in the order of k, so an output's bits depend on
  * its row and its column, not on which tile computed it or what lay beside it.
+ *
+ * An array of sums becomes registers only where every index is a constant: hence EACH and INLINE.
  */
 #ifndef KERNELS_CPU_TILE_H
 #define KERNELS_CPU_TILE_H
@@ -15,76 +17,105 @@
 #define TILE_VECS 3
 #define TILE_COLS (TILE_VECS * VEC_LANES)
 
+/* A tile's sums while they are computed. `vecs`, here and below, is 1..TILE_VECS and a constant
+ * where the function is inlined. */
+struct tile_sums {
+    vec at[TILE_ROWS][TILE_VECS];
+};
+
+/* The same in memory. */
 struct tile {
     _Alignas(64) float at[TILE_ROWS][TILE_COLS];
 };
 
-#define TILE_INLINE static inline __attribute__((always_inline))
-
-TILE_INLINE void tile_put(struct tile *t, int vecs, vec sum[TILE_ROWS][TILE_VECS])
+INLINE void tile_clear(int vecs, struct tile_sums *s)
 {
-    for (int i = 0; i < TILE_ROWS; i++)
-        for (int v = 0; v < vecs; v++)
-            vec_store(t->at[i] + v * VEC_LANES, sum[i][v]);
+    EACH (i, TILE_ROWS)
+        EACH (v, vecs)
+            s->at[i][v] = (vec){ 0 };
 }
 
-TILE_INLINE void tile_rows_of(int vecs, const float *const *a, int64_t taps, int64_t depth,
-                              const float *b, struct tile *t)
+INLINE void tile_store(int vecs, const struct tile_sums *s, struct tile *t)
 {
-    vec sum[TILE_ROWS][TILE_VECS] = { 0 };
-    for (int64_t tap = 0; tap < taps; tap++, a += TILE_ROWS) {
-        const float *row[TILE_ROWS];
-        memcpy(row, a, sizeof row);
-        for (int64_t k = 0; k < depth; k++, b += vecs * VEC_LANES) {
-            vec col[TILE_VECS];
-            for (int v = 0; v < vecs; v++)
-                col[v] = vec_load(b + v * VEC_LANES);
-            for (int i = 0; i < TILE_ROWS; i++)
-                for (int v = 0; v < vecs; v++)
-                    sum[i][v] += row[i][k] * col[v];
-        }
+    EACH (i, TILE_ROWS)
+        EACH (v, vecs)
+            vec_store(t->at[i] + v * VEC_LANES, s->at[i][v]);
+}
+
+/* s += a[row][k] b[k][col], k < depth. Rows lie wherever their pointers say; b is packed,
+ * vecs * VEC_LANES columns. */
+INLINE void tile_add_rows(int vecs, const float *const *a, int64_t depth, const float *b,
+                          struct tile_sums *s)
+{
+    const float *row[TILE_ROWS];
+    EACH (i, TILE_ROWS)
+        row[i] = a[i];
+    for (int64_t k = 0; k < depth; k++, b += vecs * VEC_LANES) {
+        vec col[TILE_VECS];
+        EACH (v, vecs)
+            col[v] = vec_load(b + v * VEC_LANES);
+        EACH (i, TILE_ROWS)
+            EACH (v, vecs)
+                s->at[i][v] += row[i][k] * col[v];
     }
-    tile_put(t, vecs, sum);
 }
 
-TILE_INLINE void tile_columns_of(int vecs, const float *a, int64_t lda, const float *b, int64_t ldb,
-                                 int64_t depth, struct tile *t)
+/* s += a[k][row] b[k][col], k < depth. */
+INLINE void tile_add_columns(int vecs, const float *a, int64_t lda, const float *b, int64_t ldb,
+                             int64_t depth, struct tile_sums *s)
 {
-    vec sum[TILE_ROWS][TILE_VECS] = { 0 };
     for (int64_t k = 0; k < depth; k++, a += lda, b += ldb) {
         vec col[TILE_VECS];
-        for (int v = 0; v < vecs; v++)
+        EACH (v, vecs)
             col[v] = vec_load(b + v * VEC_LANES);
-        for (int i = 0; i < TILE_ROWS; i++)
-            for (int v = 0; v < vecs; v++)
-                sum[i][v] += a[i] * col[v];
+        EACH (i, TILE_ROWS)
+            EACH (v, vecs)
+                s->at[i][v] += a[i] * col[v];
     }
-    tile_put(t, vecs, sum);
 }
 
-/* t [rows, vecs lanes] = sum over taps and k of a[tap][row][k] b[tap * depth + k][col]. Rows lie
- * wherever their pointers say; b is packed, vecs * VEC_LANES columns. */
+/* Calls f(vecs, ...) with `vecs` as a constant. */
+#define TILE_WIDTHS(f, vecs, ...)                                                                  \
+    do {                                                                                           \
+        if ((vecs) == 3)                                                                           \
+            f(3, __VA_ARGS__);                                                                     \
+        else if ((vecs) == 2)                                                                      \
+            f(2, __VA_ARGS__);                                                                     \
+        else                                                                                       \
+            f(1, __VA_ARGS__);                                                                     \
+    } while (0)
+
+INLINE void tile_rows_of(int vecs, const float *const *a, int64_t taps, int64_t depth,
+                         const float *b, struct tile *t)
+{
+    struct tile_sums s;
+    tile_clear(vecs, &s);
+    for (int64_t tap = 0; tap < taps; tap++)
+        tile_add_rows(vecs, a + tap * TILE_ROWS, depth, b + tap * depth * vecs * VEC_LANES, &s);
+    tile_store(vecs, &s, t);
+}
+
+INLINE void tile_columns_of(int vecs, const float *a, int64_t lda, const float *b, int64_t ldb,
+                            int64_t depth, struct tile *t)
+{
+    struct tile_sums s;
+    tile_clear(vecs, &s);
+    tile_add_columns(vecs, a, lda, b, ldb, depth, &s);
+    tile_store(vecs, &s, t);
+}
+
+/* t [rows, vecs lanes] = sum over taps and k of a[tap][row][k] b[tap * depth + k][col]. */
 static inline void tile_rows(int vecs, const float *const *a, int64_t taps, int64_t depth,
                              const float *b, struct tile *t)
 {
-    if (vecs == 3)
-        tile_rows_of(3, a, taps, depth, b, t);
-    else if (vecs == 2)
-        tile_rows_of(2, a, taps, depth, b, t);
-    else
-        tile_rows_of(1, a, taps, depth, b, t);
+    TILE_WIDTHS(tile_rows_of, vecs, a, taps, depth, b, t);
 }
 
 /* t [rows, vecs lanes] = sum over k of a[k][row] b[k][col]. */
 static inline void tile_columns(int vecs, const float *a, int64_t lda, const float *b, int64_t ldb,
                                 int64_t depth, struct tile *t)
 {
-    if (vecs == 3)
-        tile_columns_of(3, a, lda, b, ldb, depth, t);
-    else if (vecs == 2)
-        tile_columns_of(2, a, lda, b, ldb, depth, t);
-    else
-        tile_columns_of(1, a, lda, b, ldb, depth, t);
+    TILE_WIDTHS(tile_columns_of, vecs, a, lda, b, ldb, depth, t);
 }
 
 #endif

@@ -25,7 +25,9 @@
 #endif
 
 /* A loop that vanishes: n is a small constant wherever this is compiled for speed. */
-#define EACH(i, n) _Pragma("GCC unroll 8") for (int i = 0; i < (n); i++)
+#define EACH(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++)
+/* What is made of such loops: their n are constants where it is inlined. */
+#define INLINE static inline __attribute__((always_inline))
 
 typedef float vec __attribute__((vector_size(VEC_LANES * sizeof(float))));
 
@@ -128,6 +130,42 @@ static inline void quad_transpose(quad r[4])
     r[1] = __builtin_shufflevector(lo0, lo1, 2, 3, 6, 7);
     r[2] = __builtin_shufflevector(hi0, hi1, 0, 1, 4, 5);
     r[3] = __builtin_shufflevector(hi0, hi1, 2, 3, 6, 7);
+}
+
+/* ---- a square of VEC_LANES vectors: rows become columns ---- */
+
+#if VEC_LANES == 16
+#define VEC_EACH_LANE(f, w)                                                                        \
+    f(w, 0), f(w, 1), f(w, 2), f(w, 3), f(w, 4), f(w, 5), f(w, 6), f(w, 7), f(w, 8), f(w, 9),      \
+        f(w, 10), f(w, 11), f(w, 12), f(w, 13), f(w, 14), f(w, 15)
+#elif VEC_LANES == 8
+#define VEC_EACH_LANE(f, w) f(w, 0), f(w, 1), f(w, 2), f(w, 3), f(w, 4), f(w, 5), f(w, 6), f(w, 7)
+#else
+#define VEC_EACH_LANE(f, w) f(w, 0), f(w, 1), f(w, 2), f(w, 3)
+#endif
+
+/* Of rows i and i + w, the lanes whose bit w differs from the row's change places: done for every
+ * power of two, row and lane have changed all their bits. */
+#define VEC_LOW(w, lane) ((lane) & (w) ? VEC_LANES + ((lane) ^ (w)) : (lane))
+#define VEC_HIGH(w, lane) ((lane) & (w) ? VEC_LANES + (lane) : (lane) ^ (w))
+#define VEC_EXCHANGE(r, w)                                                                         \
+    EACH (i, VEC_LANES)                                                                            \
+        if (!(i & (w))) {                                                                          \
+            vec low = r[i], high = r[i + (w)];                                                     \
+            r[i] = __builtin_shufflevector(low, high, VEC_EACH_LANE(VEC_LOW, w));                  \
+            r[i + (w)] = __builtin_shufflevector(low, high, VEC_EACH_LANE(VEC_HIGH, w));           \
+        }
+
+INLINE void vec_transpose(vec r[VEC_LANES])
+{
+    VEC_EXCHANGE(r, 1)
+    VEC_EXCHANGE(r, 2)
+#if VEC_LANES > 4
+    VEC_EXCHANGE(r, 4)
+#endif
+#if VEC_LANES > 8
+    VEC_EXCHANGE(r, 8)
+#endif
 }
 
 /* Lane j is the sum of the lanes of v[j], always in the same order. */
