@@ -209,6 +209,15 @@ json_t *answer_json(const struct engine_info *info, const struct job *job, int64
     return o ? o : no_memory(e);
 }
 
+int answer_text_tokens(const struct job *job)
+{
+    int n = 0;
+
+    for (int i = 0; i < job->request.n_inputs; i++)
+        n += job->request.inputs[i].kind == INPUT_TEXT ? job->request.inputs[i].end + 1 : 0;
+    return n;
+}
+
 /* ---- headers ---- */
 
 void answer_seeds(const struct job *job, struct reply *r)

@@ -37,6 +37,9 @@ struct json_t *answer_json(const struct engine_info *info, const struct job *job
 struct json_t *answer_floats(const float *v, int n);
 struct json_t *answer_tokens(const int32_t *tokens, int n);
 
+/* Tokens of all texts of the request, with the start and end of each that the tokenizer adds. */
+int answer_text_tokens(const struct job *job);
+
 /* The header X-Seed: the seeds of all pictures. */
 void answer_seeds(const struct job *job, struct reply *r);
 

@@ -36,21 +36,12 @@ static json_t *embedding_json(const struct job *job, int i, int dim)
     return json_pack("{s:s,s:i,s:o}", "object", "embedding", "index", i, "embedding", values);
 }
 
-static int text_tokens(const struct job *job)
-{
-    int n = 0;
-
-    for (int i = 0; i < job->request.n_inputs; i++)
-        n += job->request.inputs[i].kind == INPUT_TEXT ? job->request.inputs[i].end + 1 : 0;
-    return n;
-}
-
 void api_embeddings_resume(struct app *app, struct exchange *x)
 {
     const struct engine_info *info = &app->engine->info;
     const struct job *job = x->job;
     json_t *data = json_array();
-    int tokens = text_tokens(job);
+    int tokens = answer_text_tokens(job);
 
     if (job->err.code != ERR_NONE) {
         json_decref(data);

@@ -29,8 +29,9 @@
 #define REQUEST_SOURCES "text|image" /* order of enum gen_source */
 #define REQUEST_ENCODINGS "float|base64"
 #define REQUEST_ENCODING_BASE64 1
+#define REQUEST_RESPONSE_FORMATS "b64_json|url"
 #define REQUEST_QUALITY 90              /* of JPEG and WebP, unless told otherwise */
-#define REQUEST_USER_MAX 64             /* bytes */
+#define REQUEST_USER_MAX 255            /* bytes */
 #define REQUEST_TIMEOUT_MS_MAX 86400000 /* a day */
 #define REQUEST_PARTIALS_MAX 8          /* of each picture */
 #define REQUEST_PARAM_MAX FIELDS_PARAM_MAX
@@ -68,6 +69,7 @@ struct gen_request {
     int quality;       /* 1..100; of JPEG and WebP */
     bool metadata;     /* pictures carry how they were made */
     unsigned returns;  /* enum request_return */
+    int as_url;        /* 1: pictures in OpenAI's answers are data: URLs */
     int encoding;      /* index into REQUEST_ENCODINGS, of embeddings */
     int priority;      /* enum priority */
     bool stream;
@@ -114,11 +116,18 @@ request_parse embeddings_request_parse; /* /v1/embeddings */
 request_parse rank_request_parse;       /* /v1/rank: a REQUEST_EMBED with both kinds of inputs */
 request_parse encode_request_parse;     /* /v1/encode */
 request_parse decode_request_parse;     /* /v1/decode */
+request_parse openai_request_parse;     /* /v1/images/generations */
+
+/* The form of POST /v1/images/variations; type: its Content-Type. */
+int variations_request_parse(const char *type, const char *body, size_t n,
+                             const struct request_limits *limits, struct gen_request *ret_request,
+                             char ret_param[REQUEST_PARAM_MAX], struct err *e);
 
 /* Their fields. Every one takes COMMON_FIELDS as well. */
 extern const struct field_table COMMON_FIELDS, GENERATE_FIELDS, EMBEDDINGS_FIELDS, RANK_FIELDS,
-    ENCODE_FIELDS, DECODE_FIELDS;
+    ENCODE_FIELDS, DECODE_FIELDS, OPENAI_FIELDS;
 extern const struct field_type FIELD_TOKENS; /* request_tokens.c */
+extern const struct field_type FIELD_SIZE;   /* request_openai.c */
 
 /* Inputs of a kind. */
 int request_count(const struct gen_request *r, enum input_kind kind);

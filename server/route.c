@@ -10,6 +10,7 @@
 #include "server/api_jobs.h"
 #include "server/api_metrics.h"
 #include "server/api_models.h"
+#include "server/api_openai.h"
 #include "server/api_tokens.h"
 
 const struct route ROUTES_WORK[] = {
@@ -44,6 +45,18 @@ const struct route ROUTES_WORK[] = {
       .fields = &DECODE_FIELDS,
       .run = api_decode,
       .resume = api_generate_resume },
+    { .method = "POST",
+      .path = "/v1/images/generations",
+      .body = ROUTE_JSON,
+      .fields = &OPENAI_FIELDS,
+      .run = api_generations,
+      .resume = api_images_resume },
+    { .method = "POST",
+      .path = "/v1/images/variations",
+      .body = ROUTE_FORM,
+      .fields = &OPENAI_FIELDS,
+      .run = api_variations,
+      .resume = api_images_resume },
     { .method = "GET", .path = "/v1/jobs/*", .run = api_jobs_get },
     { .method = "DELETE",
       .path = "/v1/jobs/*",

@@ -25,17 +25,20 @@ int client_connect(int port)
     return fd;
 }
 
-void client_send(int fd, const char *text)
+void client_send_bytes(int fd, const char *bytes, size_t n)
 {
-    size_t n = strlen(text);
-
     while (n > 0) {
-        ssize_t sent = send(fd, text, n, MSG_NOSIGNAL);
+        ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
         if (sent <= 0)
             return; /* the server has had enough: the answer says why */
-        text += sent;
+        bytes += sent;
         n -= (size_t)sent;
     }
+}
+
+void client_send(int fd, const char *text)
+{
+    client_send_bytes(fd, text, strlen(text));
 }
 
 /* Byte by byte: nothing of the next answer may be taken. */

@@ -18,6 +18,7 @@ struct answer {
 /* Connected to 127.0.0.1; reads give up after 20 s. Fails the test when refused. */
 int client_connect(int port);
 void client_send(int fd, const char *text);
+void client_send_bytes(int fd, const char *bytes, size_t n);
 /* Reads one answer; head: the answer to HEAD, which has no body. */
 void client_read(int fd, bool head, struct answer *ret_answer);
 void answer_release(struct answer *a);

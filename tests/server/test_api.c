@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base64.h"
 #include "base/format.h"
@@ -358,6 +359,91 @@ static void test_device_failures(void **state)
     fixture_close(&f);
 }
 
+/* ---- OpenAI ---- */
+
+static void test_generations(void **state)
+{
+    struct fixture f;
+    json_t *o, *data, *usage;
+    struct image img;
+
+    (void)state;
+    open_default(&f);
+    o = post(&f, "/v1/images/generations", "{\"prompt\":\"abc\",\"n\":2,\"seed\":5}");
+    data = json_object_get(o, "data");
+    usage = json_object_get(o, "usage");
+    assert_int_equal(json_array_size(data), 2);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(data, 1), "seed")), 6);
+    img = picture_of(text_at(json_array_get(data, 1), "b64_json"));
+    image_release(&img);
+    assert_string_equal(text_at(o, "size"), "8x8");
+    assert_string_equal(text_at(o, "output_format"), "png");
+    assert_int_equal(json_integer_value(json_object_get(usage, "input_tokens")), 4);
+    assert_int_equal(json_integer_value(json_object_get(usage, "output_tokens")), 2 * 6);
+    json_decref(o);
+    o = post(&f, "/v1/images/generations",
+             "{\"prompt\":\"abc\",\"response_format\":\"url\",\"output_format\":\"webp\"}");
+    assert_memory_equal(text_at(json_array_get(json_object_get(o, "data"), 0), "url"),
+                        "data:image/webp;base64,UklGR", 28);
+    json_decref(o);
+    assert_refused(&f, "/v1/images/generations", "{\"prompt\":\"a\",\"size\":\"x\"}", 400, "size",
+                   "size: 'x' is neither auto nor like 512x512");
+    fixture_close(&f);
+}
+
+/* A form of n bytes; the boundary is XX. */
+static void post_form(struct fixture *f, const char *body, size_t n, struct answer *ret_answer)
+{
+    int fd = client_connect(f->port);
+    struct buf b;
+
+    buf_init(&b, 1 << 20);
+    buf_printf(&b,
+               "POST /v1/images/variations HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n"
+               "Content-Type: multipart/form-data; boundary=XX\r\n\r\n",
+               n);
+    client_send(fd, b.data);
+    client_send_bytes(fd, body, n);
+    client_read(fd, false, ret_answer);
+    buf_release(&b);
+    close(fd);
+}
+
+static void test_variations(void **state)
+{
+    static const char HEAD[] = "--XX\r\nContent-Disposition: form-data; name=\"n\"\r\n\r\n2\r\n"
+                               "--XX\r\nContent-Disposition: form-data; name=\"image\"; "
+                               "filename=\"a.png\"\r\n\r\n";
+    struct format_options png = { .format = FORMAT_PNG };
+    struct fixture f;
+    struct image img;
+    struct buf body;
+    struct answer a;
+
+    (void)state;
+    open_default(&f);
+    assert_int_equal(image_new(30, 20, 3, &img, NULL), 0);
+    buf_init(&body, 1 << 20);
+    buf_puts(&body, HEAD);
+    assert_int_equal(format_encode(&img, &png, &body, NULL), 0);
+    buf_puts(&body, "\r\n--XX--\r\n");
+    post_form(&f, body.data, body.len, &a);
+    assert_int_equal(a.status, 200);
+    assert_non_null(strstr(a.body.data, "\"b64_json\""));
+    answer_release(&a);
+    post_form(&f, HEAD, sizeof HEAD - 1, &a);
+    assert_int_equal(a.status, 400);
+    assert_non_null(strstr(a.body.data, "body: it ends inside of part 1"));
+    answer_release(&a);
+    client_call(f.port, "POST", "/v1/images/variations", "", "{}", &a);
+    assert_int_equal(a.status, 415);
+    assert_non_null(strstr(a.body.data, "Content-Type must be multipart/form-data (curl -F)"));
+    answer_release(&a);
+    image_release(&img);
+    buf_release(&body);
+    fixture_close(&f);
+}
+
 /* ---- what there is ---- */
 
 static void test_models(void **state)
@@ -407,7 +493,8 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_prompts_of_all_kinds), cmocka_unit_test(test_late_refusals),
     cmocka_unit_test(test_embeddings),           cmocka_unit_test(test_rank),
     cmocka_unit_test(test_encode_and_decode),    cmocka_unit_test(test_decode_to_a_file),
-    cmocka_unit_test(test_device_failures),      cmocka_unit_test(test_models),
+    cmocka_unit_test(test_device_failures),      cmocka_unit_test(test_generations),
+    cmocka_unit_test(test_variations),           cmocka_unit_test(test_models),
     cmocka_unit_test(test_capabilities),
 };
 

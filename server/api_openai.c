@@ -1,0 +1,104 @@
+#include "server/api_openai.h"
+
+#include <jansson.h>
+
+#include "base/clock.h"
+#include "server/answer.h"
+#include "server/submit.h"
+
+void api_generations(struct app *app, struct exchange *x)
+{
+    submit_body(app, x, openai_request_parse);
+}
+
+void api_variations(struct app *app, struct exchange *x)
+{
+    const char *type = exchange_header(x, "Content-Type"), *body = x->body.data;
+    char param[REQUEST_PARAM_MAX];
+    struct gen_request request;
+    struct err e;
+
+    if (!submit_ready(app, x))
+        return;
+    if (variations_request_parse(type, body ? body : "", x->body.len, &app->limits, &request, param,
+                                 &e))
+        submit_refuse(app, x, &e, param);
+    else
+        submit(app, x, &request);
+}
+
+/* ---- the answer ---- */
+
+/* base64 -> a data: URL of it; given away. */
+static json_t *as_url(json_t *base64, const char *mime)
+{
+    json_t *url = json_sprintf("data:%s;base64,%s", mime, json_string_value(base64));
+
+    json_decref(base64);
+    return url;
+}
+
+static json_t *image_json(const struct engine_info *info, const struct job *job, int i,
+                          struct err *e)
+{
+    const char *mime = format_mime((enum format)job->request.output_format);
+    json_t *file = answer_base64(info, job, i, e), *o;
+
+    if (!file)
+        return NULL;
+    if (job->request.as_url)
+        file = as_url(file, mime);
+    o = json_pack("{s:o?,s:I}", job->request.as_url ? "url" : "b64_json", file, "seed",
+                  (json_int_t)job->pictures[i].seed);
+    if (!o)
+        err_set(e, ERR_NOMEM, "answer: out of memory");
+    return o;
+}
+
+static json_t *images_json(const struct engine_info *info, const struct job *job, struct err *e)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; list && i < job->n_pictures; i++) {
+        json_t *o = image_json(info, job, i, e);
+        if (!o) {
+            json_decref(list);
+            return NULL;
+        }
+        json_array_append_new(list, o);
+    }
+    if (!list)
+        err_set(e, ERR_NOMEM, "answer: out of memory");
+    return list;
+}
+
+/* Tokens that were read and drawn. Pictures are not counted in tokens when they are read. */
+static json_t *usage_json(const struct engine_info *info, const struct job *job)
+{
+    int in = answer_text_tokens(job), out = job->n_wanted * info->tokens;
+
+    return json_pack("{s:i,s:i,s:i,s:{s:i,s:i}}", "input_tokens", in, "output_tokens", out,
+                     "total_tokens", in + out, "input_tokens_details", "text_tokens", in,
+                     "image_tokens", 0);
+}
+
+void api_images_resume(struct app *app, struct exchange *x)
+{
+    const struct engine_info *info = &app->engine->info;
+    const struct job *job = x->job;
+    struct err e = job->err;
+    int64_t begin = clock_ns();
+    json_t *images = e.code == ERR_NONE ? images_json(info, job, &e) : NULL;
+
+    if (!images) {
+        reply_err(&x->reply, &e, NULL);
+        return;
+    }
+    x->encode_ns = clock_ns() - begin;
+    reply_json(&x->reply,
+               json_pack("{s:I,s:o,s:s,s:s,s:o,s:o}", "created", (json_int_t)clock_unix(), "data",
+                         images, "background", "opaque", "output_format",
+                         format_name((enum format)job->request.output_format), "size",
+                         json_sprintf("%dx%d", info->side, info->side), "usage",
+                         usage_json(info, job)));
+}
