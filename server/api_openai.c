@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "server/answer.h"
+#include "server/sse.h"
 #include "server/submit.h"
 
 void api_generations(struct app *app, struct exchange *x)
@@ -82,6 +83,11 @@ static json_t *usage_json(const struct engine_info *info, const struct job *job)
                      "image_tokens", 0);
 }
 
+static json_t *size_json(const struct engine_info *info)
+{
+    return json_sprintf("%dx%d", info->side, info->side);
+}
+
 void api_images_resume(struct app *app, struct exchange *x)
 {
     const struct engine_info *info = &app->engine->info;
@@ -99,6 +105,56 @@ void api_images_resume(struct app *app, struct exchange *x)
                json_pack("{s:I,s:o,s:s,s:s,s:o,s:o}", "created", (json_int_t)clock_unix(), "data",
                          images, "background", "opaque", "output_format",
                          format_name((enum format)job->request.output_format), "size",
-                         json_sprintf("%dx%d", info->side, info->side), "usage",
-                         usage_json(info, job)));
+                         size_json(info), "usage", usage_json(info, job)));
 }
+
+/* ---- the answer as a stream ---- */
+
+/* What every event tells; image_index is ours, for requests of several pictures. file: given away.
+ */
+static json_t *event_json(const struct app *app, const struct exchange *x, const char *type, int i,
+                          json_t *file)
+{
+    const struct engine_info *info = &app->engine->info;
+
+    return json_pack("{s:s,s:o,s:i,s:I,s:o,s:s,s:s,s:s}", "type", type, "b64_json", file,
+                     "image_index", i, "created_at", (json_int_t)clock_unix(), "size",
+                     size_json(info), "quality", "high", "background", "opaque", "output_format",
+                     format_name((enum format)x->job->request.output_format));
+}
+
+static void say_partial(struct app *app, struct exchange *x, int i, int k, const struct image *img,
+                        struct buf *out)
+{
+    static const char TYPE[] = "image_generation.partial_image";
+    int64_t begin = clock_ns();
+    struct err e;
+    json_t *o = event_json(app, x, TYPE, i, answer_partial_base64(x->job, img, &e));
+
+    x->encode_ns += clock_ns() - begin;
+    if (o)
+        json_object_set_new(o, "partial_image_index", json_integer(k));
+    sse_json(out, TYPE, o);
+}
+
+static void say_completed(struct app *app, struct exchange *x, struct buf *out)
+{
+    static const char TYPE[] = "image_generation.completed";
+    const struct engine_info *info = &app->engine->info;
+    int64_t begin = clock_ns();
+    struct err e;
+
+    for (int i = 0; i < x->job->n_pictures; i++) {
+        json_t *o = event_json(app, x, TYPE, i, answer_base64(info, x->job, i, &e));
+        if (o)
+            json_object_update_new(o, json_pack("{s:o,s:I}", "usage", usage_json(info, x->job),
+                                                "seed", (json_int_t)x->job->pictures[i].seed));
+        sse_json(out, TYPE, o);
+    }
+    x->encode_ns += clock_ns() - begin;
+}
+
+const struct stream_voice API_OPENAI_VOICE = {
+    .partial = say_partial,
+    .completed = say_completed,
+};

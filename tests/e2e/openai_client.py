@@ -50,6 +50,21 @@ def pictures(model):
     return answer.data[0]
 
 
+def stream():
+    plain = client.images.generate(prompt="a cat", extra_body={"seed": 7})
+    events = list(client.images.generate(prompt="a cat", stream=True, partial_images=2,
+                                         extra_body={"seed": 7}))
+    partials, last = events[:-1], events[-1]
+    assert 1 <= len(partials) <= 2, len(partials)  # fewer are allowed when drawing is quicker
+    for i, event in enumerate(partials):
+        assert event.type == "image_generation.partial_image" and event.partial_image_index == i
+        assert file_of(event)[:4] == b"\x89PNG" and event.size == last.size
+    assert last.type == "image_generation.completed" and last.usage.output_tokens > 0
+    assert file_of(last) == file_of(plain.data[0]), "the stream ends in another picture"
+    both = [event.image_index for event in client.images.generate(prompt="a cat", n=2, stream=True)]
+    assert both == [0, 1], both
+
+
 def variations(picture):
     answer = client.images.create_variation(image=io.BytesIO(file_of(picture)), n=2, size="256x256",
                                             extra_body={"seed": 3})
@@ -63,6 +78,7 @@ def refusals():
     refused(openai.BadRequestError, 400, "n", lambda: generate(prompt="a cat", n=17))
     refused(openai.BadRequestError, 400, "size", lambda: generate(prompt="a cat", size="huge"))
     refused(openai.NotFoundError, 404, "model", lambda: generate(prompt="a cat", model="gpt-image-1"))
+    refused(openai.BadRequestError, 400, "n", lambda: generate(prompt="a cat", n=17, stream=True))
     refused(openai.BadRequestError, 400, "image",
             lambda: client.images.create_variation(image=b"GIF89a"))
 
@@ -77,6 +93,7 @@ def embeddings():
 
 
 variations(pictures(models()))
+stream()
 refusals()
 embeddings()
 print("openai", openai.__version__, "is content")

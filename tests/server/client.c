@@ -173,9 +173,14 @@ void client_call(int port, const char *method, const char *path, const char *hea
     close(fd);
 }
 
+void client_post_to(int fd, const char *path, const char *json, const char *headers)
+{
+    send_request(fd, "POST", path, headers, json);
+}
+
 void client_post(int fd, const char *json, const char *headers)
 {
-    send_request(fd, "POST", "/v1/generate", headers, json);
+    client_post_to(fd, "/v1/generate", json, headers);
 }
 
 void client_generate(int port, const char *json, const char *headers, struct answer *ret_answer)

@@ -30,6 +30,7 @@ void client_call(int port, const char *method, const char *path, const char *hea
                  const char *body, struct answer *ret_answer);
 /* POST /v1/generate with this JSON and extra headers ("Accept: image/png\r\n"). */
 void client_post(int fd, const char *json, const char *headers);
+void client_post_to(int fd, const char *path, const char *json, const char *headers);
 /* The next part of an answer in chunks, after its headers; false at its end. */
 bool client_chunk(int fd, struct buf *ret_chunk);
 /* The headers of an answer alone. */

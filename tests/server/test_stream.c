@@ -25,20 +25,25 @@ struct reader {
     bool ended;
 };
 
-static void reader_open(struct reader *r, struct fixture *f, const char *json)
+static void reader_open_at(struct reader *r, struct fixture *f, const char *path, const char *json)
 {
     struct answer a;
 
     *r = (struct reader){ .fd = client_connect(f->port) };
     buf_init(&r->chunk, 64 << 20);
     buf_init(&r->text, 64 << 20);
-    client_post(r->fd, json, "");
+    client_post_to(r->fd, path, json, "");
     client_headers(r->fd, &a);
     assert_int_equal(a.status, 200);
     assert_string_equal(answer_header(&a, "Content-Type"), "text/event-stream");
     assert_string_equal(answer_header(&a, "Cache-Control"), "no-store");
     assert_string_equal(answer_header(&a, "X-Accel-Buffering"), "no");
     answer_release(&a);
+}
+
+static void reader_open(struct reader *r, struct fixture *f, const char *json)
+{
+    reader_open_at(r, f, "/v1/generate", json);
 }
 
 static void reader_close(struct reader *r)
@@ -407,6 +412,43 @@ static void test_drain(void **state)
     fixture_close(&f);
 }
 
+/* OpenAI's events have every key that its schema requires, and nothing else is said. */
+static void test_openai(void **state)
+{
+    static const char *const KEYS[] = { "b64_json", "created_at",    "size",
+                                        "quality",  "output_format", "background" };
+    struct fixture f;
+    struct reader r;
+    int n[2] = { 0, 0 }, partials = 0;
+
+    (void)state;
+    open_default(&f);
+    atomic_store(&f.fake->step_us, 2000);
+    reader_open_at(&r, &f, "/v1/images/generations",
+                   "{\"prompt\":\"a\",\"seed\":7,\"n\":2,\"stream\":true,\"partial_images\":2}");
+    while (next(&r)) {
+        bool last = strcmp(r.name, "image_generation.completed") == 0;
+        for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++)
+            assert_non_null(json_object_get(r.data, KEYS[i]));
+        if (!last) {
+            assert_string_equal(r.name, "image_generation.partial_image");
+            assert_int_equal(number(&r, "partial_image_index"), n[number(&r, "image_index")]++);
+            partials++;
+            continue;
+        }
+        assert_int_equal(number(&r, "seed"), 7 + number(&r, "image_index"));
+        assert_int_equal(
+            json_integer_value(json_object_get(json_object_get(r.data, "usage"), "output_tokens")),
+            2 * 40);
+        n[number(&r, "image_index")] = -1;
+    }
+    assert_int_equal(n[0], -1);
+    assert_int_equal(n[1], -1);
+    assert_true(partials > 0);
+    reader_close(&r);
+    fixture_close(&f);
+}
+
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_from_queued_to_completed),
     cmocka_unit_test(test_progress),
@@ -418,6 +460,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_gone_in_every_state),
     cmocka_unit_test(test_stalled_reader_is_cut_off),
     cmocka_unit_test(test_events_of_a_job),
+    cmocka_unit_test(test_openai),
     cmocka_unit_test(test_drain),
 };
 
