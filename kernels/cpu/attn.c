@@ -6,40 +6,15 @@
  * a tile of queries and a block of keys are computed again from lse, the logarithm of each row's
  * sum. Heads never mix and tiles depend on T alone: a sequence's bits do not depend on the batch.
  */
-#include <math.h>
-#include <string.h>
-
+#include "kernels/cpu/attn.h"
 #include "kernels/cpu/check.h"
 #include "kernels/cpu/product.h"
-#include "kernels/cpu/row.h"
 
 #define TILE_QUERIES 256
 #define BACK_QUERIES 64
 #define BLOCK_KEYS 256
 /* Queries that are multiplied at once: causal ones skip the keys that none of them sees. */
 #define STEP_QUERIES 32
-
-/* One call: shapes and where a head's rows lie. */
-struct heads {
-    int64_t batch, length, width; /* B, T, D */
-    int64_t count, size;          /* heads and columns of one */
-    bool causal;
-    float scale;
-};
-
-static struct heads heads_of(ctensor *qkv, int heads, bool causal)
-{
-    int64_t width = qkv->dim[2] / 3;
-    return (struct heads){
-        .batch = qkv->dim[0],
-        .length = qkv->dim[1],
-        .width = width,
-        .count = heads,
-        .size = width / heads,
-        .causal = causal,
-        .scale = 1.0f / sqrtf((float)(width / heads)),
-    };
-}
 
 static int check_scratch(const struct heads *h, int64_t floats, struct err *e)
 {
@@ -61,32 +36,6 @@ static int64_t seen(const struct heads *h, int64_t end)
 static int64_t block_keys(const struct heads *h)
 {
     return par_min(BLOCK_KEYS, h->length);
-}
-
-static int64_t whole_vecs(int64_t n)
-{
-    return (n + VEC_LANES - 1) / VEC_LANES * VEC_LANES;
-}
-
-/* Scores behind n, up to a whole vector, become those of keys that are not there: a loop over them
- * has no slow end. Rows have room for that. Returns their number. */
-static int64_t hide_behind(float *s, int64_t n)
-{
-    for (int64_t j = n; j < whole_vecs(n); j++)
-        s[j] = -INFINITY;
-    return whole_vecs(n);
-}
-
-/* Probabilities of one query over its keys; those behind them up to `keys` become zero. */
-static void softmax_row(float *s, int64_t n, int64_t keys, float *ret_lse)
-{
-    int64_t whole = hide_behind(s, n);
-    float max = row_max(s, whole), sum = row_exp(s, whole, max, s);
-    row_scale(s, whole, 1.0f / sum, s);
-    if (keys > whole)
-        memset(s + whole, 0, (size_t)(keys - whole) * sizeof *s);
-    if (ret_lse)
-        *ret_lse = max + logf(sum);
 }
 
 /* A tile of queries of one head: pointers to the head's columns in the sequence's first row. */
@@ -291,73 +240,6 @@ int CPU(attention_bwd)(void *ctx, ctensor *qkv, int heads, bool causal, ctensor 
             .douts = scratch + 3 * ld * size + BACK_QUERIES * (2 * ld + size),
         };
         backward_head(&h, &g);
-    }
-    return 0;
-}
-
-/* Appends the new keys and values of batch row b, position t. */
-static void cache_append(const struct heads *h, const float *qkv, float *keys, float *values)
-{
-    memcpy(keys, qkv + h->width, (size_t)h->width * sizeof *keys);
-    memcpy(values, qkv + 2 * h->width, (size_t)h->width * sizeof *values);
-}
-
-/* One query against the first n positions of its slot, one head. */
-static void cached_query(const struct heads *h, const float *q, const float *keys,
-                         const float *values, int64_t n, float *s, float *restrict out)
-{
-    for (int64_t j = 0; j < n; j++)
-        s[j] = h->scale * row_dot(q, keys + j * h->width, h->size);
-    softmax_row(s, n, n, NULL);
-    memset(out, 0, (size_t)h->size * sizeof *out);
-    for (int64_t j = 0; j < n; j++) {
-        const float *restrict v = values + j * h->width;
-        for (int64_t i = 0; i < h->size; i++)
-            out[i] += s[j] * v[i];
-    }
-}
-
-static int check_slots(const struct heads *h, const struct kv *kv, struct err *e)
-{
-    const int32_t *slot = kv->slot->data, *pos = kv->pos->data;
-    if (whole_vecs(kv->positions) > CPU_SCRATCH_FLOATS)
-        return err_set(e, ERR_UNSUPPORTED, "attention: cache of %d positions, scratch holds %lld",
-                       kv->positions, (long long)CPU_SCRATCH_FLOATS);
-    for (int64_t b = 0; b < h->batch; b++)
-        if (slot[b] < 0 || slot[b] >= kv->slots || pos[b] < 0 || pos[b] + h->length > kv->positions)
-            return err_set(e, ERR_INTERNAL,
-                           "attention: %lld tokens at slot %d, position %d; cache has %d slots of "
-                           "%d positions",
-                           (long long)h->length, (int)slot[b], (int)pos[b], kv->slots,
-                           kv->positions);
-    return 0;
-}
-
-int CPU(attention_cached)(void *ctx, ctensor *qkv, int heads, struct kv *kv, int layer,
-                          struct tensor *out, struct err *e)
-{
-    const struct cpu *c = ctx;
-    struct heads h = heads_of(qkv, heads, true);
-    if (CPU_ALL_F32("attention_cached", e, qkv, &kv->keys, &kv->values, out) ||
-        CPU_ALL_I32("attention_cached", e, kv->slot, kv->pos) || check_slots(&h, kv, e))
-        return -1;
-    const int32_t *slot = kv->slot->data, *pos = kv->pos->data;
-    const float *x = qkv->data;
-    float *y = out->data;
-    int64_t slot_size = (int64_t)kv->positions * h.width, base = layer * kv->slots * slot_size;
-    float *keys = (float *)kv->keys.data + base, *values = (float *)kv->values.data + base;
-
-    for (int64_t i = 0; i < h.batch * h.length; i++) {
-        int64_t b = i / h.length, t = i % h.length;
-        int64_t at = slot[b] * slot_size + (pos[b] + t) * h.width;
-        cache_append(&h, x + i * 3 * h.width, keys + at, values + at);
-    }
-#pragma omp parallel for num_threads(c->threads) schedule(static)
-    for (int64_t i = 0; i < h.batch * h.length * h.count; i++) {
-        int64_t row = i / h.count, column = i % h.count * h.size, b = row / h.length;
-        int64_t at = slot[b] * slot_size + column;
-        cached_query(&h, x + row * 3 * h.width + column, keys + at, values + at,
-                     pos[b] + row % h.length + 1, cpu_scratch(c), y + row * h.width + column);
     }
     return 0;
 }
