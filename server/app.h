@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/current.h"
 #include "server/engine.h"
 #include "server/queue.h"
 #include "server/request.h"
@@ -20,6 +21,7 @@ struct app {
     struct engine *engine; /* handlers only tokenize and read info */
     struct queue *queue;
     struct shelf *shelf;
+    struct current *current;
     struct sched *sched;
     struct stats *stats;
     struct watch *watch;

@@ -21,6 +21,7 @@
 #define STUCK_WAIT_S 5 /* that an aborted device thread gets for its last turn */
 #define ADMIN_THREADS 1
 #define ADMIN_CONNECTIONS 64
+#define CURRENT_JOBS 256 /* clients that may ask for the job they have under way */
 #define OTHER_FILES 64 /* log, model, threads' own */
 
 struct daemon {
@@ -87,6 +88,7 @@ static int open_scheduler(struct daemon *d, struct err *e)
 
     if (stats_new(&a->stats, e) || queue_new((int)d->config->queue_max, &a->queue, e) ||
         shelf_new((int)d->config->jobs_max, ns(d->config->jobs_ttl_s), &a->shelf, e) ||
+        current_new(CURRENT_JOBS, &a->current, e) ||
         sched_new(a->engine, a->queue, a->stats, &a->sched, e) || sched_start(a->sched, e))
         return -1;
     d->sched_running = true;
@@ -244,6 +246,7 @@ static int serve(struct daemon *d, struct err *e)
         if (app_alive(&d->app))
             service_ping(&d->service);
         shelf_tidy(d->app.shelf);
+        current_prune(d->app.current);
         service_status(&d->service, "%s: %d running, %d pictures wait", d->app.engine->info.model,
                        sched_jobs(d->app.sched), queue_pictures(d->app.queue));
     }
@@ -291,6 +294,7 @@ static void daemon_close(struct daemon *d)
     watch_close(a->watch);
     sched_free(a->sched);
     shelf_free(a->shelf);
+    current_free(a->current);
     queue_free(a->queue);
     stats_free(a->stats);
     if (a->engine)

@@ -117,6 +117,11 @@ request_parse rank_request_parse;       /* /v1/rank: a REQUEST_EMBED with both k
 request_parse encode_request_parse;     /* /v1/encode */
 request_parse decode_request_parse;     /* /v1/decode */
 request_parse openai_request_parse;     /* /v1/images/generations */
+request_parse txt2img_request_parse;    /* /sdapi/v1/txt2img */
+
+/* The body of POST /sdapi/v1/options: whether it may be so. */
+int sdapi_options_parse(const char *text, size_t n, const struct request_limits *limits,
+                        char ret_param[REQUEST_PARAM_MAX], struct err *e);
 
 /* The form of POST /v1/images/variations; type: its Content-Type. */
 int variations_request_parse(const char *type, const char *body, size_t n,
@@ -125,9 +130,10 @@ int variations_request_parse(const char *type, const char *body, size_t n,
 
 /* Their fields. Every one takes COMMON_FIELDS as well. */
 extern const struct field_table COMMON_FIELDS, GENERATE_FIELDS, EMBEDDINGS_FIELDS, RANK_FIELDS,
-    ENCODE_FIELDS, DECODE_FIELDS, OPENAI_FIELDS;
-extern const struct field_type FIELD_TOKENS; /* request_tokens.c */
-extern const struct field_type FIELD_SIZE;   /* request_openai.c */
+    ENCODE_FIELDS, DECODE_FIELDS, OPENAI_FIELDS, TXT2IMG_FIELDS, SDAPI_OPTIONS_FIELDS;
+extern const struct field_type FIELD_TOKENS;   /* request_tokens.c */
+extern const struct field_type FIELD_SIZE;     /* request_openai.c */
+extern const struct field_type FIELD_SETTINGS; /* request_sdapi.c */
 
 /* Inputs of a kind. */
 int request_count(const struct gen_request *r, enum input_kind kind);

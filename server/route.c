@@ -11,6 +11,7 @@
 #include "server/api_metrics.h"
 #include "server/api_models.h"
 #include "server/api_openai.h"
+#include "server/api_sdapi.h"
 #include "server/api_tokens.h"
 
 const struct route ROUTES_WORK[] = {
@@ -59,6 +60,23 @@ const struct route ROUTES_WORK[] = {
       .run = api_variations,
       .resume = api_images_resume,
       .voice = &API_OPENAI_VOICE },
+    { .method = "POST",
+      .path = "/sdapi/v1/txt2img",
+      .body = ROUTE_JSON,
+      .fields = &TXT2IMG_FIELDS,
+      .run = api_txt2img,
+      .resume = api_txt2img_resume,
+      .by_client = true },
+    { .method = "GET", .path = "/sdapi/v1/progress", .run = api_sd_progress },
+    { .method = "POST", .path = "/sdapi/v1/interrupt", .run = api_sd_interrupt },
+    { .method = "GET", .path = "/sdapi/v1/sd-models", .run = api_sd_models },
+    { .method = "GET", .path = "/sdapi/v1/samplers", .run = api_sd_samplers },
+    { .method = "GET", .path = "/sdapi/v1/options", .run = api_sd_options },
+    { .method = "POST",
+      .path = "/sdapi/v1/options",
+      .body = ROUTE_JSON,
+      .fields = &SDAPI_OPTIONS_FIELDS,
+      .run = api_sd_set_options },
     { .method = "GET", .path = "/v1/jobs/*", .run = api_jobs_get },
     { .method = "DELETE",
       .path = "/v1/jobs/*",

@@ -163,6 +163,8 @@ static int make_job(const struct app *app, const struct exchange *x, struct gen_
 static void push(struct app *app, struct exchange *x, const struct wish *w, struct job *job)
 {
     x->job = job_hold(job);
+    if (x->route->by_client)
+        current_set(app->current, job);
     attend(app, x, w);
     queue_push(app->queue, job);
 }

@@ -81,6 +81,7 @@ void fixture_open(struct fixture *f, const struct fixture_options *o)
     a->engine = &f->fake->engine;
     assert_int_equal(stats_new(&a->stats, NULL), 0);
     assert_int_equal(queue_new(o->queue_max, &a->queue, NULL), 0);
+    assert_int_equal(current_new(2, &a->current, NULL), 0);
     assert_int_equal(shelf_new(o->jobs_max, ns(o->jobs_ttl_s), &a->shelf, NULL), 0);
     assert_int_equal(sched_new(a->engine, a->queue, a->stats, &a->sched, NULL), 0);
     assert_int_equal(sched_start(a->sched, NULL), 0);
@@ -119,6 +120,7 @@ void fixture_close(struct fixture *f)
     watch_close(a->watch);
     sched_free(a->sched);
     shelf_free(a->shelf);
+    current_free(a->current);
     queue_free(a->queue);
     stats_free(a->stats);
     a->engine->calls->close(a->engine);

@@ -4,6 +4,7 @@
 #include "tests/test.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -444,6 +445,131 @@ static void test_variations(void **state)
     fixture_close(&f);
 }
 
+/* ---- AUTOMATIC1111 ---- */
+
+/* What front ends send by default, much of which has no meaning here. */
+static void test_txt2img(void **state)
+{
+    struct fixture f;
+    json_t *o, *info;
+    struct image img;
+
+    (void)state;
+    open_default(&f);
+    o = post(&f, "/sdapi/v1/txt2img",
+             "{\"prompt\":\"abc\",\"negative_prompt\":\"\",\"seed\":5,\"subseed\":-1,\"steps\":20,"
+             "\"cfg_scale\":1,\"batch_size\":2,\"n_iter\":2,\"width\":512,\"height\":512,"
+             "\"sampler_name\":\"Euler a\",\"override_settings\":{\"sd_model_checkpoint\":\"fake\","
+             "\"CLIP_stop_at_last_layers\":2},\"alwayson_scripts\":{},\"send_images\":true}");
+    assert_int_equal(json_array_size(json_object_get(o, "images")), 4);
+    img = picture_of(json_string_value(json_array_get(json_object_get(o, "images"), 3)));
+    image_release(&img);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(o, "parameters"), "seed")),
+                     5);
+    info = json_loads(text_at(o, "info"), 0, NULL);
+    assert_non_null(info);
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(info, "all_seeds"), 3)), 8);
+    assert_memory_equal(json_string_value(json_array_get(json_object_get(info, "infotexts"), 0)),
+                        "abc\nSteps: 6,", 13);
+    json_decref(info);
+    json_decref(o);
+    assert_refused(&f, "/sdapi/v1/txt2img", "{\"prompt\":\"a\",\"batch_size\":5,\"n_iter\":4}", 400,
+                   "batch_size", "batch_size: 5 times n_iter 4 are 20 pictures, more than 16");
+    assert_refused(&f, "/sdapi/v1/txt2img", "{\"prompt\":\"a\",\"cfg_scale\":30}", 400, "cfg_scale",
+                   "cfg_scale: 30 is outside 1..20");
+    assert_refused(&f, "/sdapi/v1/txt2img",
+                   "{\"prompt\":\"a\",\"override_settings\":{\"sd_model_checkpoint\":\"v1-5\"}}",
+                   404, "model", "model: 'v1-5' is not served here; fake is");
+    fixture_close(&f);
+}
+
+struct post_in_thread {
+    struct fixture *f;
+    struct answer a;
+};
+
+static void *post_txt2img(void *arg)
+{
+    struct post_in_thread *p = arg;
+
+    client_call(p->f->port, "POST", "/sdapi/v1/txt2img", "", "{\"prompt\":\"a\",\"seed\":-1}",
+                &p->a);
+    return NULL;
+}
+
+/* The client sees how far its job is, and can stop it; then its answer has no pictures. */
+static void test_progress_and_interrupt(void **state)
+{
+    struct fixture f;
+    struct post_in_thread p = { .f = &f };
+    pthread_t thread;
+    json_t *o;
+
+    (void)state;
+    open_default(&f);
+    o = call(&f, "GET", "/sdapi/v1/progress", NULL, 200);
+    assert_true(json_real_value(json_object_get(o, "progress")) == 0);
+    json_decref(o);
+    json_decref(call(&f, "POST", "/sdapi/v1/interrupt", NULL, 200)); /* nothing to stop */
+    atomic_store(&f.fake->hold, FAKE_STEP_CALL);
+    pthread_create(&thread, NULL, post_txt2img, &p);
+    wait_for_held(&f, FAKE_STEP_CALL);
+    o = call(&f, "GET", "/sdapi/v1/progress", NULL, 200);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(o, "state"), "job_count")),
+                     1);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(o, "state"), "sampling_steps")), 6);
+    json_decref(o);
+    json_decref(call(&f, "POST", "/sdapi/v1/interrupt", NULL, 200));
+    atomic_store(&f.fake->hold, FAKE_NONE);
+    pthread_join(thread, NULL);
+    assert_int_equal(p.a.status, 200);
+    o = json_loadb(p.a.body.data, p.a.body.len, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(o, "images")), 0);
+    json_decref(o);
+    answer_release(&p.a);
+    fixture_close(&f);
+}
+
+static void test_sd_lists(void **state)
+{
+    struct fixture f;
+    json_t *o;
+
+    (void)state;
+    open_default(&f);
+    o = call(&f, "GET", "/sdapi/v1/sd-models", NULL, 200);
+    assert_string_equal(text_at(json_array_get(o, 0), "model_name"), "fake");
+    json_decref(o);
+    o = call(&f, "GET", "/sdapi/v1/samplers", NULL, 200);
+    assert_int_equal(json_array_size(o), 1);
+    json_decref(o);
+    o = call(&f, "GET", "/sdapi/v1/options", NULL, 200);
+    assert_string_equal(text_at(o, "sd_model_checkpoint"), "fake");
+    json_decref(o);
+    assert_refused(&f, "/sdapi/v1/options", "{\"sd_model_checkpoint\":\"v1-5\"}", 404, "model",
+                   "model: 'v1-5' is not served here; fake is");
+    assert_refused(&f, "/sdapi/v1/options", "{\"sd_model_checkpoint\":5}", 400,
+                   "sd_model_checkpoint",
+                   "sd_model_checkpoint: a string is expected, not a number");
+    fixture_close(&f);
+}
+
+static void test_sd_options_are_taken(void **state)
+{
+    struct fixture f;
+    struct answer a;
+
+    (void)state;
+    open_default(&f);
+    client_call(f.port, "POST", "/sdapi/v1/options", "",
+                "{\"sd_model_checkpoint\":\"fake\",\"samples_format\":\"png\"}", &a);
+    assert_int_equal(a.status, 200);
+    assert_non_null(strstr(a.body.data, "\"sd_model_checkpoint\":\"fake\""));
+    answer_release(&a);
+    fixture_close(&f);
+}
+
 /* ---- what there is ---- */
 
 static void test_models(void **state)
@@ -489,12 +615,22 @@ static void test_capabilities(void **state)
 }
 
 static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test(test_output_formats),       cmocka_unit_test(test_accept_chooses),
-    cmocka_unit_test(test_prompts_of_all_kinds), cmocka_unit_test(test_late_refusals),
-    cmocka_unit_test(test_embeddings),           cmocka_unit_test(test_rank),
-    cmocka_unit_test(test_encode_and_decode),    cmocka_unit_test(test_decode_to_a_file),
-    cmocka_unit_test(test_device_failures),      cmocka_unit_test(test_generations),
-    cmocka_unit_test(test_variations),           cmocka_unit_test(test_models),
+    cmocka_unit_test(test_output_formats),
+    cmocka_unit_test(test_accept_chooses),
+    cmocka_unit_test(test_prompts_of_all_kinds),
+    cmocka_unit_test(test_late_refusals),
+    cmocka_unit_test(test_embeddings),
+    cmocka_unit_test(test_rank),
+    cmocka_unit_test(test_encode_and_decode),
+    cmocka_unit_test(test_decode_to_a_file),
+    cmocka_unit_test(test_device_failures),
+    cmocka_unit_test(test_generations),
+    cmocka_unit_test(test_variations),
+    cmocka_unit_test(test_txt2img),
+    cmocka_unit_test(test_progress_and_interrupt),
+    cmocka_unit_test(test_sd_lists),
+    cmocka_unit_test(test_sd_options_are_taken),
+    cmocka_unit_test(test_models),
     cmocka_unit_test(test_capabilities),
 };
 

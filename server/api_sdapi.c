@@ -1,0 +1,201 @@
+#include "server/api_sdapi.h"
+
+#include <jansson.h>
+
+#include "base/clock.h"
+#include "server/answer.h"
+#include "server/current.h"
+#include "server/parameters.h"
+#include "server/submit.h"
+
+#define SAMPLER "tokens" /* there is one: token by token */
+
+/* ---- txt2img ---- */
+
+void api_txt2img(struct app *app, struct exchange *x)
+{
+    submit_body(app, x, txt2img_request_parse);
+}
+
+static json_t *text_of(const struct gen_request *r, int prompt)
+{
+    for (int i = 0; i < r->n_inputs; i++)
+        if (r->inputs[i].prompt == prompt && r->inputs[i].text)
+            return json_stringn(r->inputs[i].text, r->inputs[i].text_len);
+    return json_string("");
+}
+
+static json_t *parameters_json(const struct engine_info *info, const struct job *job)
+{
+    const struct gen_request *r = &job->request;
+
+    return json_pack("{s:o,s:o,s:I,s:i,s:i,s:i,s:i,s:i,s:f,s:s,s:s}", "prompt", text_of(r, 0),
+                     "negative_prompt", text_of(r, INPUT_NEGATIVE), "seed", (json_int_t)r->seed,
+                     "batch_size", r->n, "n_iter", 1, "steps", info->tokens, "width", info->side,
+                     "height", info->side, "cfg_scale", (double)r->guidance, "sampler_name",
+                     SAMPLER, "sd_model_name", info->model);
+}
+
+static json_t *infotext_json(const struct engine_info *info, const struct job *job, int i)
+{
+    struct buf words;
+    json_t *s;
+
+    buf_init(&words, REPLY_BODY_MAX);
+    parameters_print(job, &job->pictures[i], info, &words);
+    s = words.failed ? NULL : json_stringn(words.data, words.len);
+    buf_release(&words);
+    return s;
+}
+
+static int dump_to_buf(const char *text, size_t n, void *buf)
+{
+    buf_append(buf, text, n);
+    return 0;
+}
+
+/* JSON as a JSON string; o is given away. */
+static json_t *quoted(json_t *o)
+{
+    struct buf text;
+    json_t *s = NULL;
+
+    buf_init(&text, REPLY_BODY_MAX);
+    if (o && !json_dump_callback(o, dump_to_buf, &text, JSON_COMPACT) && !text.failed)
+        s = json_stringn(text.data, text.len);
+    buf_release(&text);
+    json_decref(o);
+    return s;
+}
+
+/* The parameters, and lists of what each of n pictures has for itself. */
+static json_t *info_json(const struct engine_info *info, const struct job *job, int n)
+{
+    json_t *seeds = json_array(), *prompts = json_array(), *texts = json_array();
+    json_t *o = parameters_json(info, job);
+
+    for (int i = 0; i < n; i++) {
+        json_array_append_new(seeds, json_integer((json_int_t)job->pictures[i].seed));
+        json_array_append_new(prompts, text_of(&job->request, job->pictures[i].prompt));
+        json_array_append_new(texts, infotext_json(info, job, i));
+    }
+    json_object_set_new(o, "all_seeds", seeds);
+    json_object_set_new(o, "all_prompts", prompts);
+    json_object_set_new(o, "infotexts", texts);
+    return o;
+}
+
+static int add_images(json_t *list, const struct engine_info *info, const struct job *job, int n,
+                      struct err *e)
+{
+    for (int i = 0; i < n; i++) {
+        json_t *file = answer_base64(info, job, i, e);
+        if (!file)
+            return -1;
+        json_array_append_new(list, file);
+    }
+    return 0;
+}
+
+/* Whoever interrupted a job gets an answer without pictures. */
+void api_txt2img_resume(struct app *app, struct exchange *x)
+{
+    const struct engine_info *info = &app->engine->info;
+    const struct job *job = x->job;
+    int n = job->err.code == ERR_NONE ? job->n_pictures : 0;
+    int64_t begin = clock_ns();
+    struct err e = job->err;
+    json_t *images;
+
+    if (e.code != ERR_NONE && e.code != ERR_CANCELLED) {
+        reply_err(&x->reply, &e, NULL);
+        return;
+    }
+    images = json_array();
+    if (add_images(images, info, job, n, &e)) {
+        json_decref(images);
+        reply_err(&x->reply, &e, NULL);
+        return;
+    }
+    x->encode_ns = clock_ns() - begin;
+    reply_json(&x->reply,
+               json_pack("{s:o,s:o,s:o}", "images", images, "parameters",
+                         parameters_json(info, job), "info", quoted(info_json(info, job, n))));
+}
+
+/* ---- the client's own job ---- */
+
+static json_t *state_json(const struct job *job, const struct engine_info *info, double progress)
+{
+    bool stopped = job && atomic_load(&job->cancel) != JOB_WANTED;
+
+    return json_pack("{s:b,s:b,s:s,s:i,s:i,s:i,s:i}", "skipped", false, "interrupted", stopped,
+                     "job", job ? job->id : "", "job_count", job ? 1 : 0, "job_no", 0,
+                     "sampling_step", (int)(progress * info->tokens), "sampling_steps",
+                     job ? info->tokens : 0);
+}
+
+/* Seconds that the rest takes if it goes on as before. */
+static double eta_s(const struct job *job, double progress)
+{
+    double passed = job ? (double)(clock_ns() - job->arrived_ns) / 1e9 : 0;
+
+    return progress > 0 ? passed * (1 - progress) / progress : 0;
+}
+
+void api_sd_progress(struct app *app, struct exchange *x)
+{
+    struct job *job = current_get(app->current, x->client);
+    double progress = job ? job_progress(job) : 0;
+
+    reply_json(&x->reply, json_pack("{s:f,s:f,s:o,s:n,s:n}", "progress", progress, "eta_relative",
+                                    eta_s(job, progress), "state",
+                                    state_json(job, &app->engine->info, progress), "current_image",
+                                    "textinfo"));
+    job_free(job);
+}
+
+void api_sd_interrupt(struct app *app, struct exchange *x)
+{
+    struct job *job = current_get(app->current, x->client);
+
+    if (job)
+        job_cancel(job);
+    job_free(job);
+    reply_json(&x->reply, json_object());
+}
+
+/* ---- what there is ---- */
+
+void api_sd_models(struct app *app, struct exchange *x)
+{
+    const char *model = app->engine->info.model;
+
+    reply_json(&x->reply, json_pack("[{s:s,s:s,s:n,s:n,s:s,s:n}]", "title", model, "model_name",
+                                    model, "hash", "sha256", "filename", model, "config"));
+}
+
+void api_sd_samplers(struct app *app, struct exchange *x)
+{
+    (void)app;
+    reply_json(&x->reply, json_pack("[{s:s,s:[],s:{}}]", "name", SAMPLER, "aliases", "options"));
+}
+
+void api_sd_options(struct app *app, struct exchange *x)
+{
+    reply_json(&x->reply,
+               json_pack("{s:s,s:s,s:b}", "sd_model_checkpoint", app->engine->info.model,
+                         "samples_format", "png", "enable_pnginfo", app->limits.metadata));
+}
+
+/* There is nothing to choose: the model that is served is taken, another one is an error. */
+void api_sd_set_options(struct app *app, struct exchange *x)
+{
+    char param[REQUEST_PARAM_MAX];
+    struct err e;
+
+    if (sdapi_options_parse(x->body.data ? x->body.data : "", x->body.len, &app->limits, param, &e))
+        reply_err(&x->reply, &e, param);
+    else
+        api_sd_options(app, x);
+}
