@@ -48,7 +48,15 @@ void file_out_abort(struct file_out *f);
 /* All of the above in one call. */
 int file_write(const char *path, const void *data, size_t n, struct err *e);
 
+/* The names in a directory, and those of the directory that holds path, survive a crash from here.
+ */
+int file_sync_dir(const char *dir, struct err *e);
+int file_sync_parent(const char *path, struct err *e);
+
 bool file_exists(const char *path);
+bool file_is_dir(const char *path);
+/* The directory that holds path: "a/b" -> "a", "b" -> "."; NULL when memory is out. mem_free. */
+char *file_parent(const char *path);
 /* mkdir -p, mode 0777 & ~umask. */
 int file_make_dirs(const char *path, struct err *e);
 /* "dir/name" (no double slash); NULL when memory is out. mem_free. */

@@ -72,18 +72,26 @@ void file_out_write(struct file_out *f, const void *data, size_t n)
     }
 }
 
-/* A rename is durable only when the directory that holds the name is. */
-static int sync_dir_of(const char *path)
+int file_sync_dir(const char *dir, struct err *e)
 {
-    const char *slash = strrchr(path, '/');
-    char *dir = slash ? mem_strndup(path, (size_t)(slash - path) + 1) : mem_strdup(".");
-    int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int status = fd < 0 ? -1 : fsync(fd);
 
     if (status && fd >= 0 && errno == EINVAL)
         status = 0; /* file systems that cannot sync a directory */
+    if (status)
+        err_errno(e, dir);
     if (fd >= 0)
         close(fd);
+    return status;
+}
+
+/* A rename is durable only when the directory that holds the name is. */
+int file_sync_parent(const char *path, struct err *e)
+{
+    char *dir = file_parent(path);
+    int status = dir ? file_sync_dir(dir, e) : err_set(e, ERR_NOMEM, "%s: out of memory", path);
+
     mem_free(dir);
     return status;
 }
@@ -104,7 +112,7 @@ static int sync_and_rename(struct file_out *f, struct err *e)
         return err_errno(e, f->path);
     mem_free(f->tmp); /* the name is gone: nothing for abort to remove */
     f->tmp = NULL;
-    return sync_dir_of(f->path) ? err_errno(e, f->path) : 0;
+    return file_sync_parent(f->path, e);
 }
 
 int file_out_commit(struct file_out *f, struct err *e)

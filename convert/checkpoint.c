@@ -1,7 +1,6 @@
 #include "convert/checkpoint.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -175,17 +174,10 @@ static const char *const USUAL_NAMES[] = {
 };
 #define N_USUAL (sizeof USUAL_NAMES / sizeof *USUAL_NAMES)
 
-static bool is_directory(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* The file that a path means; mem_free. */
 static int choose_file(const char *path, char **ret_file, struct err *e)
 {
-    if (!is_directory(path)) {
+    if (!file_is_dir(path)) {
         *ret_file = mem_strdup(path);
         return *ret_file ? 0 : err_set(e, ERR_NOMEM, "no memory for a path");
     }

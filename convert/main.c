@@ -1,18 +1,39 @@
 /*
  * clipgen-convert: published checkpoints in, one bundle out.
  */
+#include <signal.h>
 #include <stdio.h>
 
-#include "base/log.h"
+#include "convert/conversion.h"
 #include "convert/inspect.h"
 #include "convert/options.h"
 
+static volatile sig_atomic_t stop_flag;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop_flag = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | SA_RESETHAND };
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
 static void help(void)
 {
-    puts("usage: clipgen-convert --inspect FILE\n\n"
-         "Reads PyTorch and safetensors checkpoints without Python and without running anything "
-         "that is in them.\n\n"
-         "Flags:");
+    puts("usage: clipgen-convert --clip FILE|DIR --gpt FILE --vqgan FILE --output DIR [flags]\n"
+         "       clipgen-convert --inspect FILE\n\n"
+         "Makes a bundle for clipgend of PyTorch and safetensors checkpoints, without Python and "
+         "without\nrunning anything that is in them. Whose weights they are and their sizes are "
+         "read off the tensors.\n\n"
+         "  clipgen-convert --clip ViT-B-32.pt --gpt gpt_coco.pt --vqgan vqgan_coco.pt \\\n"
+         "      --vocab bpe_simple_vocab_16e6.txt.gz --output models/coco\n");
     conf_help(OPTIONS_ROWS, stdout);
 }
 
@@ -29,9 +50,10 @@ static int read_options(int argc, char **argv, struct options *o, struct err *e)
 
 static int run(const struct options *o, struct err *e)
 {
-    const char *key = *o->key ? o->key : NULL;
-
-    return inspect_file(o->inspect, key, stdout, e);
+    if (*o->inspect)
+        return inspect_file(o->inspect, *o->key ? o->key : NULL, stdout, e);
+    catch_signals();
+    return conversion_run(o, &stop_flag, stdout, e);
 }
 
 /* Flags that print something and are done. */

@@ -8,9 +8,22 @@
 
 #define OPTIONS_PATH_MAX 4096
 
+/* In the order of their choices in the table. */
+enum options_range { OPTIONS_RANGE_AUTO, OPTIONS_RANGE_SIGNED, OPTIONS_RANGE_UNIT };
+enum options_switch { OPTIONS_AUTO, OPTIONS_NO, OPTIONS_YES };
+
+/* Texts are "" and numbers 0 where a flag is not given. */
 struct options {
-    char *inspect;
-    char *key; /* "": found by itself */
+    char *clip, *vqgan, *gpt, *vocab, *output; /* a conversion */
+    int dtype;                                 /* index into options_dtypes */
+    char *name, *licence, *licence_file;
+    char *inspect, *verify, *export; /* or one of these */
+    char *key;
+    int clip_activation; /* enum hints_activation */
+    int64_t clip_heads, clip_text_heads, gpt_heads;
+    int vqgan_range, vqgan_unit_codes; /* enum options_range, options_switch */
+    int64_t vqgan_groups;
+    double vqgan_eps;
 };
 
 extern const struct conf_row OPTIONS_ROWS[];

@@ -20,14 +20,6 @@ static json_t *weight_map(const struct shards *s)
     return json_object_get(s->index, "weight_map");
 }
 
-/* "dir/" of "dir/name"; mem_free. */
-static char *directory_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return mem_strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
-}
-
 static int check_file_name(const char *name, struct err *e)
 {
     if (!name || !*name || strchr(name, '/') || *name == '.')
@@ -69,8 +61,7 @@ static int read_paths(struct shards *s, const char *dir, struct err *e)
 
     if (!json_is_object(weight_map(s)))
         return err_set(e, ERR_FORMAT, "weight_map is missing or no object");
-    json_object_foreach(weight_map(s), tensor, file)
-    {
+    json_object_foreach (weight_map(s), tensor, file) {
         const char *name = json_string_value(file);
         if (check_file_name(name, e) || add_path(s, dir, name, e))
             return err_prefix(e, "tensor %.96s: ", tensor);
@@ -81,7 +72,7 @@ static int read_paths(struct shards *s, const char *dir, struct err *e)
 int shards_read(const char *path, struct shards *ret_shards, struct err *e)
 {
     struct shards s = { 0 };
-    char *dir = directory_of(path);
+    char *dir = file_parent(path);
     json_t *index = NULL;
     int failed = dir ? json_read(path, SHARDS_INDEX_MAX, &index, e)
                      : err_set(e, ERR_NOMEM, "no memory for a path");
@@ -110,8 +101,7 @@ int shards_check(const struct shards *s, const struct tensors *t, struct err *e)
     const char *tensor;
     json_t *file;
 
-    json_object_foreach(weight_map(s), tensor, file)
-    {
+    json_object_foreach (weight_map(s), tensor, file) {
         if (!tensors_find(t, tensor))
             return err_set(e, ERR_FORMAT, "tensor %.96s is not in %.64s", tensor,
                            json_string_value(file));

@@ -43,13 +43,8 @@ static int alloc_params(struct bundle *b, struct err *e)
     return 0;
 }
 
-static int build(struct bundle *b, struct err *e)
-{
-    return bundle_config_check(&b->config, e) || name_params(b, e) || alloc_params(b, e) ? -1 : 0;
-}
-
-int bundle_new(const struct bundle_config *c, struct device *dev, struct bundle **ret_bundle,
-               struct err *e)
+static int new_bundle(const struct bundle_config *c, struct device *dev, struct bundle **ret_bundle,
+                      struct err *e)
 {
     struct bundle *b = mem_alloc(1, sizeof *b);
     struct param_list *lists[N_NETWORKS];
@@ -61,7 +56,22 @@ int bundle_new(const struct bundle_config *c, struct device *dev, struct bundle 
     lists_of(b, lists);
     for (int i = 0; i < N_NETWORKS; i++)
         param_list_init(lists[i]);
-    if (build(b, e)) {
+    if (bundle_config_check(c, e) || name_params(b, e)) {
+        bundle_close(b);
+        return -1;
+    }
+    *ret_bundle = b;
+    return 0;
+}
+
+int bundle_new(const struct bundle_config *c, struct device *dev, struct bundle **ret_bundle,
+               struct err *e)
+{
+    struct bundle *b;
+
+    if (new_bundle(c, dev, &b, e))
+        return -1;
+    if (alloc_params(b, e)) {
         bundle_close(b);
         return -1;
     }
@@ -114,16 +124,41 @@ static int load_networks(struct bundle *b, const struct weights *w, struct err *
     return 0;
 }
 
-static int load_weights(struct bundle *b, const char *path, struct err *e)
+static int check_networks(struct bundle *b, const struct weights *w, struct err *e)
+{
+    struct param_list *lists[N_NETWORKS];
+
+    if (check_prefixes(w, e))
+        return -1;
+    lists_of(b, lists);
+    for (int i = 0; i < N_NETWORKS; i++)
+        if (weights_check_params(w, PREFIXES[i], lists[i], NULL, e))
+            return -1;
+    return 0;
+}
+
+static int with_weights(struct bundle *b, const char *path,
+                        int (*use)(struct bundle *b, const struct weights *w, struct err *e),
+                        struct err *e)
 {
     struct weights *w;
     int rc;
 
     if (weights_open(path, &w, e))
         return -1;
-    rc = load_networks(b, w, e) ? err_prefix(e, "%s: ", path) : 0;
+    rc = use(b, w, e) ? err_prefix(e, "%s: ", path) : 0;
     weights_close(w);
     return rc;
+}
+
+static int load_weights(struct bundle *b, const char *path, struct err *e)
+{
+    return with_weights(b, path, load_networks, e);
+}
+
+static int check_weights(struct bundle *b, const char *path, struct err *e)
+{
+    return with_weights(b, path, check_networks, e);
 }
 
 static int load_tokenizer(struct bundle *b, const char *path, struct err *e)
@@ -165,4 +200,20 @@ int bundle_open(const char *dir, struct device *dev, struct bundle **ret_bundle,
     }
     *ret_bundle = b;
     return 0;
+}
+
+int bundle_check(const char *dir, struct err *e)
+{
+    struct bundle_config c;
+    struct bundle *b;
+    int rc;
+
+    if (bundle_config_read(dir, &c, e) || new_bundle(&c, NULL, &b, e))
+        return -1;
+    rc = load_file(dir, c.vocab_file, b, load_tokenizer, e) ||
+                 load_file(dir, BUNDLE_WEIGHTS, b, check_weights, e)
+             ? -1
+             : 0;
+    bundle_close(b);
+    return rc;
 }

@@ -50,7 +50,7 @@ struct bundle_config {
     struct gpt_config gpt;
     bool centred; /* condition.h */
     struct bundle_sampling sampling;
-    char weights_sha256[BUNDLE_DIGEST_BYTES]; /* of model.safetensors; empty: not recorded */
+    char weights_sha256[BUNDLE_DIGEST_BYTES];        /* of model.safetensors; empty: not recorded */
     struct bundle_source source[BUNDLE_SOURCES_MAX]; /* none of a bundle that was trained here */
     int n_sources;
 };
@@ -73,6 +73,9 @@ int bundle_config_write(const char *dir, const struct bundle_config *c, struct e
 /* Loads a bundle into device memory. */
 int bundle_open(const char *dir, struct device *dev, struct bundle **ret_bundle, struct err *e);
 void bundle_close(struct bundle *b);
+/* Everything that bundle_open checks, without memory for the weights: config.json, the name and
+ * shape of every tensor, the vocabulary. */
+int bundle_check(const char *dir, struct err *e);
 /* Writes config.json, model.safetensors (dtype W_F32, W_F16 or W_BF16) and the vocabulary into dir
  * (made if absent). */
 int bundle_save(const struct bundle *b, const char *dir, enum weights_dtype dtype,

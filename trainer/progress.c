@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/bar.h"
 #include "base/clock.h"
 
 #define TERMINAL_NS 250000000LL
 #define PLAIN_NS 30000000000LL
-#define BAR 20
 
 void progress_start(struct progress *p, const char *name, int64_t first, int64_t total,
                     int64_t batch)
@@ -36,11 +36,8 @@ static void measure(struct progress *p, int64_t done, int64_t now)
 
 static void show(const struct progress *p, int64_t done, double loss)
 {
-    char bar[BAR + 1];
-    int full = (int)(BAR * done / p->total);
-    for (int i = 0; i < BAR; i++)
-        bar[i] = i < full ? '=' : i == full ? '>' : ' ';
-    bar[BAR] = '\0';
+    char bar[BAR_WIDTH + 1];
+    bar_draw(done, p->total, bar);
     double seconds_left =
         p->pictures_s > 0 ? (double)((p->total - done) * p->batch) / p->pictures_s : 0;
     long long eta = (long long)seconds_left;
