@@ -2,9 +2,11 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/num.h"
 
 #define RUN_SECONDS 0.05 /* least; shorter parts are repeated */
 #define REPEATS_MAX 10000
@@ -131,17 +133,34 @@ int measure_part(struct bench *b, const struct part *part, struct machine *m, in
     return 0;
 }
 
+/* The next line; 0 at the end of `in`. */
+static int read_repeats(FILE *in, int64_t *ret_repeats, struct err *e)
+{
+    char line[32];
+    *ret_repeats = 0;
+    if (!fgets(line, sizeof line, in))
+        return 0;
+    line[strcspn(line, "\n")] = '\0';
+    return num_parse_int(line, "repeats", 1, REPEATS_MAX, ret_repeats, e);
+}
+
 static int take_turns(struct bench *b, FILE *in, FILE *out, struct err *e)
 {
     double seconds, cpu;
-    char line[16];
+    int64_t repeats;
     if (run_once(b, 1, &seconds, &cpu, e))
         return -1;
-    for (fputs("ready\n", out); !fflush(out) && fgets(line, sizeof line, in);
-         fprintf(out, "%.9g\n", seconds))
-        if (run_once(b, 1, &seconds, &cpu, e))
+    fputs("ready\n", out);
+    for (;;) {
+        fflush(out);
+        if (read_repeats(in, &repeats, e))
             return -1;
-    return 0;
+        if (repeats == 0)
+            return 0;
+        if (run_once(b, (int)repeats, &seconds, &cpu, e))
+            return -1;
+        fprintf(out, "%.9g\n", seconds);
+    }
 }
 
 int measure_turns(struct bench *b, const struct part *part, FILE *in, FILE *out, struct err *e)

@@ -33,9 +33,9 @@ struct result {
 /* Opens the part, runs it once to warm up, measures it and closes it. */
 int measure_part(struct bench *b, const struct part *part, struct machine *m, int runs,
                  struct result *ret_result, struct err *e);
-/* For a program that measures something else in turn: opens the part, runs it once to warm up, says
- * "ready", then runs it once for every line on `in` and says how many seconds that took, until `in`
- * ends. */
+/* For a program that measures something else in turn: opens the part, runs it once to warm up and
+ * says "ready"; then reads lines, each a number of repeats, and answers with the seconds of one
+ * repeat, until `in` ends. */
 int measure_turns(struct bench *b, const struct part *part, FILE *in, FILE *out, struct err *e);
 /* The larger of reading and computing. */
 double measure_limit(const struct work *w, const struct rates *r);

@@ -28,7 +28,8 @@ static const struct conf_row ROWS[] = {
     CONF_BOOL("run", "json", "no", struct options, json, "print JSON instead of a table"),
     CONF_BOOL(
         "run", "turns", "no", struct options, turns,
-        "run one part once for every line on standard input, and say how many seconds it took"),
+        "one part alone: for every number on standard input run it so often, and say how many "
+        "seconds one took"),
     CONF_BOOL("run", "sizes", "no", struct options, sizes,
               "print the preset's sizes as JSON, and measure nothing"),
     CONF_INT("run", "runs", "5", 1, RUNS_MAX, struct options, runs,

@@ -10,7 +10,6 @@
 
 #include "server/current.h"
 #include "server/engine.h"
-#include "server/keys.h"
 #include "server/queue.h"
 #include "server/request.h"
 #include "server/sched.h"
@@ -20,7 +19,6 @@
 
 struct app {
     struct engine *engine; /* handlers only tokenize and read info */
-    struct keys *keys;     /* NULL: everybody is served */
     struct queue *queue;
     struct shelf *shelf;
     struct current *current;
@@ -28,7 +26,6 @@ struct app {
     struct stats *stats;
     struct watch *watch;
     struct request_limits limits;
-    int full_status;      /* 429 or 503 */
     size_t body_max;      /* bytes */
     int queue_max;        /* pictures */
     int64_t heartbeat_ns; /* of streams */

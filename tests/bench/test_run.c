@@ -35,8 +35,7 @@ static const json_t *find(const json_t *root, const char *name)
 {
     size_t i;
     json_t *result;
-    json_array_foreach(json_object_get(root, "results"), i, result)
-    {
+    json_array_foreach (json_object_get(root, "results"), i, result) {
         if (strcmp(name_of(result), name) == 0)
             return result;
     }
@@ -108,7 +107,7 @@ static void an_unknown_preset_is_refused(void **state)
     assert_non_null(strstr(out, "preset: 'large'"));
 }
 
-/* One run for every line that comes in. */
+/* Every number that comes in is a turn. */
 static void turns_are_taken_one_by_one(void **state)
 {
     (void)state;
@@ -116,10 +115,19 @@ static void turns_are_taken_one_by_one(void **state)
     double a = 0, b = 0;
     int end = 0;
     assert_int_equal(
-        run("--preset emoji --threads 1 --turns clip_text <<END\n\n\nEND", out, sizeof out), 0);
+        run("--preset emoji --threads 1 --turns clip_text <<END\n1\n3\nEND", out, sizeof out), 0);
     assert_int_equal(sscanf(out, "ready %lf %lf%n", &a, &b, &end), 2);
     assert_string_equal(out + end, "\n");
     assert_true(a > 0 && b > 0);
+}
+
+static void a_turn_is_a_number(void **state)
+{
+    (void)state;
+    char out[1024];
+    assert_int_not_equal(
+        run("--preset emoji --threads 1 --turns clip_text <<END\n0\nEND", out, sizeof out), 0);
+    assert_string_equal(out, "ready\nbench/run: clip_text: repeats: 0 is outside 1..10000\n");
 }
 
 static void turns_are_of_one_row(void **state)
@@ -141,7 +149,8 @@ static void sizes_are_those_of_a_bundle(void **state)
 }
 
 static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test(turns_are_taken_one_by_one),  cmocka_unit_test(turns_are_of_one_row),
+    cmocka_unit_test(turns_are_taken_one_by_one),
+    cmocka_unit_test(a_turn_is_a_number),  cmocka_unit_test(turns_are_of_one_row),
     cmocka_unit_test(sizes_are_those_of_a_bundle), cmocka_unit_test(results_are_json),
     cmocka_unit_test(an_unknown_name_is_refused),  cmocka_unit_test(an_unknown_preset_is_refused),
 };
