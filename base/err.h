@@ -13,7 +13,9 @@ enum err_code {
     ERR_INVALID,     /* the caller gave a value outside its limits */
     ERR_NOT_FOUND,   /* no such file, tensor, model, job */
     ERR_TOO_LARGE,   /* well formed, but over a limit */
+    ERR_DENIED,      /* nobody we know */
     ERR_BUSY,        /* full now; try later */
+    ERR_LIMITED,     /* over a limit of the caller's own; try later */
     ERR_UNAVAILABLE, /* going away; ask another server */
     ERR_TIMEOUT,     /* its deadline passed */
     ERR_CANCELLED,   /* nobody waits for it any more */

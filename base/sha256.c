@@ -7,10 +7,21 @@
 
 #include "base/file.h"
 
+_Static_assert(SHA256_BYTES == SHA256_DIGEST_SIZE, "one digest");
+
 /* Digested and given back at a time: a large file passes through little memory. */
 #define PIECE ((size_t)16 << 20)
 
-static void digest_map(const struct file_map *m, unsigned char digest[SHA256_DIGEST_SIZE])
+void sha256(const void *data, size_t n, unsigned char ret_digest[SHA256_BYTES])
+{
+    struct sha256_ctx ctx;
+
+    sha256_init(&ctx);
+    sha256_update(&ctx, n, data);
+    sha256_digest(&ctx, SHA256_BYTES, ret_digest);
+}
+
+static void digest_map(const struct file_map *m, unsigned char digest[SHA256_BYTES])
 {
     struct sha256_ctx ctx;
 
@@ -20,12 +31,12 @@ static void digest_map(const struct file_map *m, unsigned char digest[SHA256_DIG
         sha256_update(&ctx, n, m->data + at);
         file_map_forget(m->data + at, n);
     }
-    sha256_digest(&ctx, SHA256_DIGEST_SIZE, digest);
+    sha256_digest(&ctx, SHA256_BYTES, digest);
 }
 
 int sha256_file(const char *path, char ret_text[SHA256_TEXT_BYTES], struct err *e)
 {
-    unsigned char digest[SHA256_DIGEST_SIZE];
+    unsigned char digest[SHA256_BYTES];
     struct file_map m;
 
     if (file_map_open(path, SIZE_MAX, &m, e))

@@ -62,7 +62,7 @@ static void forget_operands(struct bench *b)
 /* n: kernel size, B, H, I, O of a stride 1 convolution that keeps the size */
 struct conv_operands {
     struct tensor *x, *w, *bias, *y;
-    struct conv_pad pad;
+    struct backend_conv how;
 };
 
 static struct conv_operands conv_operands(struct bench *b, const int64_t *n)
@@ -73,7 +73,7 @@ static struct conv_operands conv_operands(struct bench *b, const int64_t *n)
         .w = OPERAND(b, &i, n[4], n[0], n[0], n[3]),
         .bias = OPERAND(b, &i, n[4]),
         .y = OPERAND(b, &i, n[1], n[2], n[2], n[4]),
-        .pad = { p, p, p, p },
+        .how = { 1, { p, p, p, p }, false },
     };
 }
 
@@ -85,19 +85,19 @@ static double conv_work(const int64_t *n)
 static int run_conv(struct bench *b, const int64_t *n)
 {
     struct conv_operands o = conv_operands(b, n);
-    return b->backend->conv(b->ctx, o.x, o.w, o.bias, 1, o.pad, o.y, &b->err);
+    return b->backend->conv(b->ctx, &o.how, o.x, o.w, o.bias, o.y, &b->err);
 }
 
 static int run_conv_bwd_data(struct bench *b, const int64_t *n)
 {
     struct conv_operands o = conv_operands(b, n);
-    return b->backend->conv_bwd_data(b->ctx, o.y, o.w, 1, o.pad, o.x, &b->err);
+    return b->backend->conv_bwd_data(b->ctx, &o.how, o.y, o.w, o.x, &b->err);
 }
 
 static int run_conv_bwd_weight(struct bench *b, const int64_t *n)
 {
     struct conv_operands o = conv_operands(b, n);
-    return b->backend->conv_bwd_weight(b->ctx, o.x, o.y, 1, o.pad, o.w, &b->err);
+    return b->backend->conv_bwd_weight(b->ctx, &o.how, o.x, o.y, o.w, &b->err);
 }
 
 /* n: m, n, k, trans_a, trans_b, beta */

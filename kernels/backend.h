@@ -23,7 +23,7 @@
 #include "kernels/tensor.h"
 #include "kernels/update.h"
 
-#define BACKEND_ABI 2
+#define BACKEND_ABI 3
 /* What a plugin exports: `const struct backend *clipgen_backend(void)`. */
 #define BACKEND_PLUGIN_SYMBOL "clipgen_backend"
 
@@ -43,6 +43,13 @@ struct backend_gemm {
 };
 
 typedef const struct tensor ctensor;
+
+/* How a convolution goes over its picture. */
+struct backend_conv {
+    int stride;
+    struct conv_pad pad;
+    bool doubled; /* the picture is doubled first: each pixel four times */
+};
 
 struct backend {
     uint32_t abi, size;
@@ -86,14 +93,12 @@ struct backend {
                             struct tensor *out, struct err *e);
 
     /* ---- convolution: x [B,H,W,I], w [O,kh,kw,I], y [B,H',W',O] ---- */
-    int (*conv)(void *ctx, ctensor *x, ctensor *w, ctensor *bias, int stride, struct conv_pad pad,
+    int (*conv)(void *ctx, const struct backend_conv *how, ctensor *x, ctensor *w, ctensor *bias,
                 struct tensor *y, struct err *e);
-    int (*conv_bwd_data)(void *ctx, ctensor *dy, ctensor *w, int stride, struct conv_pad pad,
+    int (*conv_bwd_data)(void *ctx, const struct backend_conv *how, ctensor *dy, ctensor *w,
                          struct tensor *dx, struct err *e);
-    int (*conv_bwd_weight)(void *ctx, ctensor *x, ctensor *dy, int stride, struct conv_pad pad,
+    int (*conv_bwd_weight)(void *ctx, const struct backend_conv *how, ctensor *x, ctensor *dy,
                            struct tensor *dw, struct err *e);
-    int (*upsample2x)(void *ctx, ctensor *x, struct tensor *y, struct err *e);
-    int (*upsample2x_bwd)(void *ctx, ctensor *dy, struct tensor *dx, struct err *e);
     int (*resize)(void *ctx, ctensor *x, enum op_filter filter, bool antialias, struct tensor *y,
                   struct err *e);
     int (*resize_bwd)(void *ctx, ctensor *dy, enum op_filter filter, bool antialias,

@@ -61,8 +61,10 @@ struct conv_pad {
  * PyTorch. */
 struct tensor *op_conv2d(struct pass *p, const struct tensor *x, const struct tensor *w,
                          const struct tensor *b, int stride, struct conv_pad pad);
-/* Nearest: [B, H, W, C] -> [B, 2H, 2W, C] */
-struct tensor *op_upsample2x(struct pass *p, const struct tensor *x);
+/* x [B, H, W, I] doubled (nearest neighbour), then w [O, 3, 3, I] over it with one pixel of zeros
+ * around: [B, 2H, 2W, O]. */
+struct tensor *op_upsample2x_conv2d(struct pass *p, const struct tensor *x, const struct tensor *w,
+                                    const struct tensor *b);
 /* [B, H, W, C] -> [B, h, w, C]. Sampling points at pixel centres (align_corners = false); antialias
  * widens the filter when shrinking (Pillow, torchvision); bicubic a: -0.5 with antialias, -0.75
  * without (as PyTorch). */

@@ -11,19 +11,38 @@ static void conv_adjoint(struct pass *p, struct tape_node *node)
     const struct tensor *x = node->in[0], *w = node->in[1], *b = node->in[2];
     const struct tensor *dy = node->out->grad;
     const int64_t *n = node->iarg;
-    struct conv_pad pad = { (int)n[1], (int)n[2], (int)n[3], (int)n[4] };
+    struct backend_conv how = { (int)n[0], { (int)n[1], (int)n[2], (int)n[3], (int)n[4] }, n[5] };
     struct tensor *dw = tape_grad(p, w), *db = tape_grad(p, b), *dx = tape_grad(p, x);
     struct tensor dy_rows = op_as_rows(dy);
     if (dw) {
-        CALL(p, conv_bwd_weight, x, dy, (int)n[0], pad, dw);
+        CALL(p, conv_bwd_weight, &how, x, dy, dw);
         count_flops(p, dy, w);
     }
     if (db)
         CALL(p, bias_bwd, &dy_rows, db);
     if (dx) {
-        CALL(p, conv_bwd_data, dy, w, (int)n[0], pad, dx);
+        CALL(p, conv_bwd_data, &how, dy, w, dx);
         count_flops(p, dy, w);
     }
+}
+
+/* y: of the right shape, or NULL after a failure. */
+static struct tensor *conv(struct pass *p, const struct backend_conv *how, const struct tensor *x,
+                           const struct tensor *w, const struct tensor *b, struct tensor *y)
+{
+    CALL(p, conv, how, x, w, b, y);
+    if (y)
+        count_flops(p, y, w);
+    struct tape_node *node = RECORD(p, conv_adjoint, y, x, w, b);
+    if (node) {
+        node->iarg[0] = how->stride;
+        node->iarg[1] = how->pad.top;
+        node->iarg[2] = how->pad.left;
+        node->iarg[3] = how->pad.bottom;
+        node->iarg[4] = how->pad.right;
+        node->iarg[5] = how->doubled;
+    }
+    return op_result(p, y);
 }
 
 struct tensor *op_conv2d(struct pass *p, const struct tensor *x, const struct tensor *w,
@@ -40,39 +59,22 @@ struct tensor *op_conv2d(struct pass *p, const struct tensor *x, const struct te
     if (stride < 1 || h < 0 || v < 0)
         return MISFIT(p, x, w, "the padded picture must hold the kernel, stride at least 1");
     int64_t dim[4] = { x->dim[0], h / stride + 1, v / stride + 1, w->dim[0] };
-    struct tensor *y = pass_tensor(p, DTYPE_F32, 4, dim);
-    CALL(p, conv, x, w, b, stride, pad, y);
-    if (y)
-        count_flops(p, y, w);
-    struct tape_node *node = RECORD(p, conv_adjoint, y, x, w, b);
-    if (node) {
-        node->iarg[0] = stride;
-        node->iarg[1] = pad.top;
-        node->iarg[2] = pad.left;
-        node->iarg[3] = pad.bottom;
-        node->iarg[4] = pad.right;
-    }
-    return op_result(p, y);
+    struct backend_conv how = { stride, pad, false };
+    return conv(p, &how, x, w, b, pass_tensor(p, DTYPE_F32, 4, dim));
 }
 
-static void upsample2x_adjoint(struct pass *p, struct tape_node *node)
+struct tensor *op_upsample2x_conv2d(struct pass *p, const struct tensor *x, const struct tensor *w,
+                                    const struct tensor *b)
 {
-    struct tensor *dx = tape_grad(p, node->in[0]);
-    if (dx)
-        CALL(p, upsample2x_bwd, node->out->grad, dx);
-}
-
-struct tensor *op_upsample2x(struct pass *p, const struct tensor *x)
-{
-    if (!INPUTS(p, x))
+    if (!INPUTS(p, x, w))
         return NULL;
-    if (x->n_dims != 4)
-        return MISFIT(p, x, NULL, "must be [B, H, W, C]");
-    int64_t dim[4] = { x->dim[0], 2 * x->dim[1], 2 * x->dim[2], x->dim[3] };
-    struct tensor *y = pass_tensor(p, DTYPE_F32, 4, dim);
-    CALL(p, upsample2x, x, y);
-    RECORD(p, upsample2x_adjoint, y, x);
-    return op_result(p, y);
+    if (x->n_dims != 4 || !op_is(w, DTYPE_F32, 4, (int64_t[]){ w->dim[0], 3, 3, x->dim[3] }))
+        return MISFIT(p, x, w, "must be x [B, H, W, I] and w [O, 3, 3, I]");
+    if (b && !op_is_vector(b, w->dim[0]))
+        return MISFIT(p, w, b, "w [O, 3, 3, I] and bias f32 [O] must agree in O");
+    int64_t dim[4] = { x->dim[0], 2 * x->dim[1], 2 * x->dim[2], w->dim[0] };
+    struct backend_conv how = { 1, { 1, 1, 1, 1 }, true };
+    return conv(p, &how, x, w, b, pass_tensor(p, DTYPE_F32, 4, dim));
 }
 
 static void resize_adjoint(struct pass *p, struct tape_node *node)

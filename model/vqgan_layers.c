@@ -100,7 +100,7 @@ static struct tensor *layer_ops(struct pass *p, const struct vqgan_layer *layer,
     case VQGAN_DOWN:
         return down_forward(p, &layer->u.conv, x);
     case VQGAN_UP:
-        return nn_conv(p, &layer->u.conv, op_upsample2x(p, x));
+        return op_upsample2x_conv2d(p, x, layer->u.conv.w, layer->u.conv.b);
     }
     return pass_fail(p, ERR_INTERNAL, "vqgan: layer of kind %d", (int)layer->kind);
 }

@@ -47,8 +47,7 @@ static json_t *describe(const struct job *job, const char *id)
         return o;
     json_object_set_new(o, "ended", unix_time(job->ended_ns));
     if (job->err.code != ERR_NONE)
-        json_object_set_new(o, "error",
-                            reply_error_json(reply_status(job->err.code), NULL, job->err.msg));
+        json_object_set_new(o, "error", reply_error_json(&job->err, NULL));
     return o;
 }
 

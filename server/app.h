@@ -10,6 +10,7 @@
 
 #include "server/current.h"
 #include "server/engine.h"
+#include "server/keys.h"
 #include "server/queue.h"
 #include "server/request.h"
 #include "server/sched.h"
@@ -19,6 +20,7 @@
 
 struct app {
     struct engine *engine; /* handlers only tokenize and read info */
+    struct keys *keys;     /* NULL: everybody is served */
     struct queue *queue;
     struct shelf *shelf;
     struct current *current;
@@ -26,6 +28,7 @@ struct app {
     struct stats *stats;
     struct watch *watch;
     struct request_limits limits;
+    int full_status;      /* 429 or 503 */
     size_t body_max;      /* bytes */
     int queue_max;        /* pictures */
     int64_t heartbeat_ns; /* of streams */

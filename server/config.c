@@ -16,12 +16,18 @@ const struct conf_row CONFIG_ROWS[] = {
     CONF_STRING("server", "admin_listen", "", 255, S, admin_listen,
                 "address:port of a second listener for health and metrics, which a full house "
                 "cannot silence; empty: none"),
+    CONF_STRING("server", "api_keys", "", 4095, S, api_keys,
+                "file of API keys, looked at again when it changes; empty: the systemd credential "
+                "api-keys if there is one, else everybody is served"),
     CONF_INT("server", "threads", "4", 1, 64, S, threads,
              "threads of the work listener; they parse requests and write PNGs"),
     CONF_INT("server", "connections", "512", 64, 65536, S, connections,
              "open connections of the work listener; more wait in the kernel"),
     CONF_INT("server", "queue_max", "256", 64, 16384, S, queue_max,
-             "pictures allowed to wait for the device; a request for more gets 429"),
+             "pictures allowed to wait for the device; a request for more gets full_status"),
+    CONF_ENUM("server", "full_status", "429", CONFIG_FULL_STATUSES, S, full_status,
+              "answer to requests that do not fit: 429, come again; or 503, which a proxy in front "
+              "may send to another daemon"),
     CONF_INT("server", "jobs_max", "256", 1, 4096, S, jobs_max,
              "jobs kept for clients that ask with Prefer: respond-async or Idempotency-Key; the "
              "one that ended first makes room"),
@@ -122,6 +128,11 @@ int config_read(int argc, char **argv, const char *path, struct config *ret_conf
 void config_release(struct config *c)
 {
     conf_release(CONFIG_ROWS, c);
+}
+
+int config_full_status(const struct config *c)
+{
+    return c->full_status ? 503 : 429;
 }
 
 const char *config_backend_name(const struct config *c)

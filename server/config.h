@@ -11,9 +11,12 @@
 #include "base/conf.h"
 #include "base/err.h"
 
+#define CONFIG_FULL_STATUSES "429|503"
+
 struct config {
     /* [server] */
-    char *listen, *admin_listen;
+    char *listen, *admin_listen, *api_keys;
+    int full_status; /* index into CONFIG_FULL_STATUSES */
     int64_t threads, connections, queue_max, jobs_max;
     double jobs_ttl_s, heartbeat_s, timeout_s, drain_s, stuck_s;
     bool half_close_is_gone;
@@ -35,5 +38,6 @@ int config_read(int argc, char **argv, const char *path, struct config *ret_conf
 void config_release(struct config *c);
 
 const char *config_backend_name(const struct config *c);
+int config_full_status(const struct config *c); /* 429 or 503 */
 
 #endif

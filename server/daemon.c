@@ -2,6 +2,7 @@
 
 #include <semaphore.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -82,6 +83,20 @@ static int open_engine(struct daemon *d, struct err *e)
     return failed;
 }
 
+/* The configured file, else what systemd hands over (LoadCredential=api-keys:...), else none. */
+static int open_keys(struct daemon *d, struct err *e)
+{
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    char *path = *d->config->api_keys ? mem_strdup(d->config->api_keys)
+                 : dir                ? file_join(dir, "api-keys")
+                                      : NULL;
+    bool wanted = path && (*d->config->api_keys || file_exists(path));
+    int failed = wanted ? keys_open(path, &d->app.keys, e) : 0;
+
+    mem_free(path);
+    return failed;
+}
+
 static int open_scheduler(struct daemon *d, struct err *e)
 {
     struct app *a = &d->app;
@@ -105,6 +120,7 @@ static void fill_app(struct daemon *d)
     a->limits.tokens = a->engine->info.tokens;
     a->limits.codebook = a->engine->info.codebook;
     a->limits.model = a->engine->info.model;
+    a->full_status = config_full_status(d->config);
     a->body_max = (size_t)d->config->body_max_kib << 10;
     a->queue_max = (int)d->config->queue_max;
     a->limits.any_model = d->config->any_model;
@@ -177,6 +193,7 @@ static int open_listener(struct daemon *d, int *fd, const struct route *routes, 
         .app = &d->app,
         .stats = d->app.stats,
         .watch = d->app.watch,
+        .keys = routes == ROUTES_WORK ? d->app.keys : NULL,
         .threads = threads,
         .connections = connections,
         .body_max = d->app.body_max,
@@ -223,7 +240,7 @@ static int daemon_open(struct daemon *d, struct err *e)
     const struct engine_info *info;
 
     if (service_open(&d->service, e) || raise_file_limit(d->config, e) || open_sockets(d, e) ||
-        open_engine(d, e) || open_scheduler(d, e))
+        open_keys(d, e) || open_engine(d, e) || open_scheduler(d, e))
         return -1;
     fill_app(d);
     if (warm_up(d, e))
@@ -237,6 +254,17 @@ static int daemon_open(struct daemon *d, struct err *e)
 
 /* ---- serving and ending ---- */
 
+static void refresh_keys(struct daemon *d)
+{
+    struct err e;
+    int changed = d->app.keys ? keys_refresh(d->app.keys, &e) : 0;
+
+    if (changed > 0)
+        log_info("daemon: new API keys");
+    if (changed < 0)
+        log_error("daemon: the API keys stay as they were: %s", e.msg);
+}
+
 static int serve(struct daemon *d, struct err *e)
 {
     service_ready(&d->service);
@@ -247,6 +275,7 @@ static int serve(struct daemon *d, struct err *e)
             service_ping(&d->service);
         shelf_tidy(d->app.shelf);
         current_prune(d->app.current);
+        refresh_keys(d);
         service_status(&d->service, "%s: %d running, %d pictures wait", d->app.engine->info.model,
                        sched_jobs(d->app.sched), queue_pictures(d->app.queue));
     }
@@ -295,6 +324,7 @@ static void daemon_close(struct daemon *d)
     sched_free(a->sched);
     shelf_free(a->shelf);
     current_free(a->current);
+    keys_close(a->keys);
     queue_free(a->queue);
     stats_free(a->stats);
     if (a->engine)

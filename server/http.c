@@ -26,7 +26,7 @@ static enum MHD_Result on_headers(struct exchange *x, const char *path, const ch
     x->method = method;
     http_take_id(x);
     atomic_fetch_add(&x->http->busy, 1);
-    if (http_check(x, x->http->o.routes, x->http->o.body_max))
+    if (http_check(x, &x->http->o))
         return exchange_send(x, http_has_body(x)); /* before the body: it is not read */
     exchange_deadline(x, x->http->o.body_ns);
     return MHD_YES;

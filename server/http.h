@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "server/exchange.h"
+#include "server/keys.h"
 #include "server/stats.h"
 #include "server/watch.h"
 
@@ -21,6 +22,7 @@ struct http_options {
     struct app *app;            /* for handlers */
     struct stats *stats;
     struct watch *watch;
+    struct keys *keys; /* NULL: everybody is served */
     int threads, connections;
     size_t body_max;
     int64_t header_ns, body_ns, write_ns, idle_ns; /* absolute limits of each phase */

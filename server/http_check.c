@@ -50,13 +50,37 @@ static int check_type(struct exchange *x)
     return -1;
 }
 
-int http_check(struct exchange *x, const struct route *routes, size_t body_max)
+/* RFC 6750's header, or the one that simpler clients send. */
+static const char *secret_of(const struct exchange *x)
+{
+    static const char SCHEME[] = "Bearer ";
+    const char *value = exchange_header(x, "Authorization");
+
+    if (value && strncasecmp(value, SCHEME, strlen(SCHEME)) == 0)
+        return value + strlen(SCHEME) + strspn(value + strlen(SCHEME), " ");
+    return exchange_header(x, "X-API-Key");
+}
+
+/* The name of the key becomes the client's. */
+static int check_key(struct exchange *x, const struct http_options *o)
+{
+    struct err e;
+
+    if (!o->keys || x->route->open || keys_check(o->keys, secret_of(x), x->client, &e) == 0)
+        return 0;
+    reply_err(&x->reply, &e, NULL);
+    reply_header(&x->reply, "WWW-Authenticate", "Bearer");
+    stats_add(o->stats, STATS_REJECTED_DENIED, 1);
+    return -1;
+}
+
+int http_check(struct exchange *x, const struct http_options *o)
 {
     const char *length = exchange_header(x, "Content-Length");
     uint64_t n = 0;
 
-    x->route = route_find(routes, x->method, x->path, &x->reply);
-    if (!x->route)
+    x->route = route_find(o->routes, x->method, x->path, &x->reply);
+    if (!x->route || check_key(x, o))
         return -1;
     if (length && exchange_header(x, "Transfer-Encoding")) {
         reply_error(&x->reply, 400, NULL, "Content-Length and Transfer-Encoding are both there");
@@ -64,9 +88,9 @@ int http_check(struct exchange *x, const struct route *routes, size_t body_max)
     }
     if (check_type(x))
         return -1;
-    if (length && (num_parse_u64(length, "Content-Length", &n, NULL) || n > body_max)) {
+    if (length && (num_parse_u64(length, "Content-Length", &n, NULL) || n > o->body_max)) {
         reply_error(&x->reply, 413, NULL, "body: %s bytes are over the limit of %zu", length,
-                    body_max);
+                    o->body_max);
         return -1;
     }
     return 0;

@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "server/exchange.h"
+#include "server/http.h"
 
-/* Finds x->route among the routes. -1: x->reply says why not. */
-int http_check(struct exchange *x, const struct route *routes, size_t body_max);
+/* Finds x->route among the routes, and who asks. -1: x->reply says why not. */
+int http_check(struct exchange *x, const struct http_options *o);
 /* Bytes follow the headers. */
 bool http_has_body(const struct exchange *x);
 /* The client's X-Request-Id becomes the exchange's, if it is short and plain. */

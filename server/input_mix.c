@@ -30,14 +30,14 @@ static int set_item_embedding(const struct field *f, const json_t *v, void *at,
     return input_add_embedding(at, f->name, v, limits, e);
 }
 
-static const struct field_type ITEM_TEXT = { "a string", set_item_text };
-static const struct field_type ITEM_IMAGE = { "a string", set_item_image };
-static const struct field_type ITEM_EMBEDDING = { "numbers", set_item_embedding };
+const struct field_type MIX_TEXT = { "a string", set_item_text };
+const struct field_type MIX_IMAGE = { "a string", set_item_image };
+const struct field_type MIX_EMBEDDING = { "numbers", set_item_embedding };
 
 static const struct field ITEM_ROWS[] = {
-    { "text", &ITEM_TEXT, 1, REQUEST_PROMPT_MAX, offsetof(struct mix_item, r), NULL, "", "words" },
-    { "image", &ITEM_IMAGE, 0, 0, offsetof(struct mix_item, r), NULL, "", "a picture" },
-    { "embedding", &ITEM_EMBEDDING, 0, 0, offsetof(struct mix_item, r), NULL, "", "an embedding" },
+    { "text", &MIX_TEXT, 1, REQUEST_PROMPT_MAX, offsetof(struct mix_item, r), NULL, "", "words" },
+    { "image", &MIX_IMAGE, 0, 0, offsetof(struct mix_item, r), NULL, "", "a picture" },
+    { "embedding", &MIX_EMBEDDING, 0, 0, offsetof(struct mix_item, r), NULL, "", "an embedding" },
     { "embedding_of", &FIELD_CHOICE, 0, 1, offsetof(struct mix_item, of), REQUEST_SOURCES,
       "`\"image\"`", "what `embedding` was made of" },
     { "weight", &FIELD_REAL, -REQUEST_WEIGHT_MAX, REQUEST_WEIGHT_MAX,

@@ -295,6 +295,8 @@ static void tell_the_end(struct job *job)
         note_scores(job);
         keep_best(job);
     }
+    if (job->on_end)
+        job->on_end(job->on_end_arg, job);
     job->ended_ns = clock_ns();
     atomic_store(&job->state, JOB_DONE);
     for (w = job->waiters; w; w = next) {

@@ -116,6 +116,9 @@ struct job {
     int n_scores; /* job_finish */
     struct job_times times;
     struct err err; /* ERR_NONE: the pictures are there */
+
+    void (*on_end)(void *arg, const struct job *job); /* NULL, or called once, before waiters are */
+    void *on_end_arg;
 };
 
 /* request: prepared (gen_request_prepare); given away, also on failure. It wants `places` places of

@@ -7,32 +7,51 @@
 
 #include "base/mem.h"
 
-static const struct {
+/* What clients see of an error. An ERR_NONE row is for the HTTP side alone; of rows with one status
+ * the first stands for it. */
+static const struct kind {
+    enum err_code err;
     int status;
     const char *type, *code;
-} STATUSES[] = {
-    { 400, "invalid_request_error", "invalid_value" },
-    { 404, "invalid_request_error", "not_found" },
-    { 405, "invalid_request_error", "method_not_allowed" },
-    { 409, "invalid_request_error", "not_done" },
-    { 410, "invalid_request_error", "gone" },
-    { 413, "invalid_request_error", "too_large" },
-    { 415, "invalid_request_error", "unsupported_media_type" },
-    { 422, "invalid_request_error", "idempotency_mismatch" },
-    { 429, "overloaded_error", "queue_full" },
-    { 499, "invalid_request_error", "cancelled" },
-    { 500, "server_error", "internal" },
-    { 501, "server_error", "unsupported" },
-    { 503, "server_error", "unavailable" },
-    { 504, "timeout_error", "deadline" },
+} KINDS[] = {
+    { ERR_INVALID, 400, "invalid_request_error", "invalid_value" },
+    { ERR_FORMAT, 400, "invalid_request_error", "invalid_value" },
+    { ERR_DENIED, 401, "authentication_error", "invalid_api_key" },
+    { ERR_NOT_FOUND, 404, "invalid_request_error", "not_found" },
+    { ERR_NONE, 405, "invalid_request_error", "method_not_allowed" },
+    { ERR_NONE, 409, "invalid_request_error", "not_done" },
+    { ERR_NONE, 410, "invalid_request_error", "gone" },
+    { ERR_TOO_LARGE, 413, "invalid_request_error", "too_large" },
+    { ERR_NONE, 415, "invalid_request_error", "unsupported_media_type" },
+    { ERR_NONE, 422, "invalid_request_error", "idempotency_mismatch" },
+    { ERR_BUSY, 429, "overloaded_error", "queue_full" },
+    { ERR_LIMITED, 429, "rate_limit_error", "rate_limit_exceeded" },
+    { ERR_CANCELLED, 499, "invalid_request_error", "cancelled" },
+    { ERR_INTERNAL, 500, "server_error", "internal" },
+    { ERR_IO, 500, "server_error", "internal" },
+    { ERR_UNSUPPORTED, 501, "server_error", "unsupported" },
+    { ERR_UNAVAILABLE, 503, "server_error", "unavailable" },
+    { ERR_NOMEM, 503, "server_error", "unavailable" },
+    { ERR_DEVICE, 503, "server_error", "unavailable" },
+    { ERR_TIMEOUT, 504, "timeout_error", "deadline" },
 };
+#define N_KINDS (sizeof KINDS / sizeof KINDS[0])
 
-static const int STATUS_OF[] = {
-    [ERR_NONE] = 500,        [ERR_INVALID] = 400,     [ERR_NOT_FOUND] = 404, [ERR_TOO_LARGE] = 413,
-    [ERR_BUSY] = 429,        [ERR_UNAVAILABLE] = 503, [ERR_TIMEOUT] = 504,   [ERR_CANCELLED] = 499,
-    [ERR_FORMAT] = 400,      [ERR_IO] = 500,          [ERR_NOMEM] = 503,     [ERR_DEVICE] = 503,
-    [ERR_UNSUPPORTED] = 501, [ERR_INTERNAL] = 500,
-};
+static const struct kind *kind_of_err(enum err_code code)
+{
+    for (size_t i = 0; i < N_KINDS; i++)
+        if (KINDS[i].err == code && code != ERR_NONE)
+            return &KINDS[i];
+    return kind_of_err(ERR_INTERNAL);
+}
+
+static const struct kind *kind_of_status(int status)
+{
+    for (size_t i = 0; i < N_KINDS; i++)
+        if (KINDS[i].status == status)
+            return &KINDS[i];
+    return kind_of_err(ERR_INTERNAL);
+}
 
 #define REAL_DIGITS 9 /* enough for every 32-bit float to come back as it was */
 
@@ -76,7 +95,7 @@ void reply_header(struct reply *r, const char *name, const char *fmt, ...)
 
 int reply_status(enum err_code code)
 {
-    return STATUS_OF[code];
+    return kind_of_err(code)->status;
 }
 
 static int dump_to_buf(const char *text, size_t n, void *buf)
@@ -127,15 +146,15 @@ static json_t *json_text(const char *text)
     return json_string(ascii);
 }
 
-json_t *reply_error_json(int status, const char *param, const char *message)
+static json_t *error_json(const struct kind *kind, const char *param, const char *message)
 {
-    size_t i = 0;
+    return json_pack("{s:o,s:s,s:o?,s:s}", "message", json_text(message), "type", kind->type,
+                     "param", param && *param ? json_text(param) : json_null(), "code", kind->code);
+}
 
-    while (i + 1 < sizeof STATUSES / sizeof STATUSES[0] && STATUSES[i].status != status)
-        i++;
-    return json_pack("{s:o,s:s,s:o?,s:s}", "message", json_text(message), "type", STATUSES[i].type,
-                     "param", param && *param ? json_text(param) : json_null(), "code",
-                     STATUSES[i].code);
+json_t *reply_error_json(const struct err *e, const char *param)
+{
+    return error_json(kind_of_err(e->code), param, e->msg);
 }
 
 void reply_error(struct reply *r, int status, const char *param, const char *fmt, ...)
@@ -146,10 +165,11 @@ void reply_error(struct reply *r, int status, const char *param, const char *fmt
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    set_body(r, status, json_pack("{s:o}", "error", reply_error_json(status, param, message)));
+    set_body(r, status,
+             json_pack("{s:o}", "error", error_json(kind_of_status(status), param, message)));
 }
 
 void reply_err(struct reply *r, const struct err *e, const char *param)
 {
-    reply_error(r, reply_status(e->code), param, "%s", e->msg);
+    set_body(r, reply_status(e->code), json_pack("{s:o}", "error", reply_error_json(e, param)));
 }

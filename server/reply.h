@@ -45,7 +45,7 @@ void reply_error(struct reply *r, int status, const char *param, const char *fmt
     __attribute__((format(printf, 4, 5)));
 
 /* {"message", "type", "param", "code"}: the inside of an error. */
-struct json_t *reply_error_json(int status, const char *param, const char *message);
+struct json_t *reply_error_json(const struct err *e, const char *param);
 
 /* Sets status 200 and a JSON body. json: a json_t, given away; NULL (memory was out while it was
  * built) gives the error for that. */

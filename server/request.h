@@ -52,6 +52,7 @@ enum request_return {
 };
 #define REQUEST_RETURN_CHOICES "tokens|scores|embedding"
 
+#define PRIORITY_CHOICES "high|normal|low"
 enum priority { PRIORITY_HIGH, PRIORITY_NORMAL, PRIORITY_LOW, PRIORITY_N };
 
 struct gen_request {

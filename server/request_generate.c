@@ -7,7 +7,7 @@
 #define AT(member) offsetof(struct gen_request, member)
 
 static const struct field COMMON_ROWS[] = {
-    { "priority", &FIELD_CHOICE, PRIORITY_HIGH, PRIORITY_LOW, AT(priority), "high|normal|low",
+    { "priority", &FIELD_CHOICE, PRIORITY_HIGH, PRIORITY_LOW, AT(priority), PRIORITY_CHOICES,
       "`\"normal\"`", "who is drawn first while requests wait; clients of one class take turns" },
     { "timeout_ms", &FIELD_INT, 1, REQUEST_TIMEOUT_MS_MAX, AT(timeout_ms), NULL, "`timeout_s`",
       "milliseconds after which the request is given up with 504; at most the daemon's "

@@ -87,9 +87,9 @@ const struct route ROUTES_WORK[] = {
     { .method = "GET", .path = "/v1/models", .run = api_models },
     { .method = "GET", .path = "/v1/models/*", .run = api_model },
     { .method = "GET", .path = "/v1/capabilities", .run = api_capabilities },
-    { .method = "GET", .path = "/healthz", .run = api_healthz, .probe = true },
-    { .method = "GET", .path = "/livez", .run = api_livez, .probe = true },
-    { .method = "GET", .path = "/readyz", .run = api_readyz, .probe = true },
+    { .method = "GET", .path = "/healthz", .run = api_healthz, .open = true, .probe = true },
+    { .method = "GET", .path = "/livez", .run = api_livez, .open = true, .probe = true },
+    { .method = "GET", .path = "/readyz", .run = api_readyz, .open = true, .probe = true },
     { .method = "GET", .path = "/metrics", .run = api_metrics, .probe = true },
     { .path = NULL },
 };

@@ -22,8 +22,9 @@ struct route {
     void (*run)(struct app *app, struct exchange *x);
     void (*resume)(struct app *app, struct exchange *x); /* of handlers that suspend */
     const struct stream_voice *voice;                    /* of handlers whose job may be streamed */
-    bool by_client; /* its job can be asked for by whose it is: current.h */
     bool probe;     /* asked every second by machines: its access lines are for debugging */
+    bool by_client; /* its job can be asked for by whose it is: current.h */
+    bool open;      /* answers also who has no API key */
 };
 
 extern const struct route ROUTES_WORK[];

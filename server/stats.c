@@ -35,6 +35,8 @@ static const struct {
     [STATS_STEPS] = { "clipgen_steps_total", "", "Steps of the engine." },
     [STATS_REJECTED_FULL] = { "clipgen_rejected_total", "{reason=\"queue_full\"}",
                               "Requests refused." },
+    [STATS_REJECTED_LIMITED] = { "clipgen_rejected_total", "{reason=\"key_limit\"}", "" },
+    [STATS_REJECTED_DENIED] = { "clipgen_rejected_total", "{reason=\"denied\"}", "" },
     [STATS_REJECTED_DRAINING] = { "clipgen_rejected_total", "{reason=\"draining\"}", "" },
     [STATS_CLIENT_ABORTS] = { "clipgen_client_aborts_total", "",
                               "Requests whose client went away." },

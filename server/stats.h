@@ -11,10 +11,12 @@
 #include "base/err.h"
 
 enum stats_counter {
-    STATS_PICTURES,      /* drawn */
-    STATS_TOKENS,        /* drawn */
-    STATS_STEPS,         /* of the engine */
-    STATS_REJECTED_FULL, /* 429 */
+    STATS_PICTURES,         /* drawn */
+    STATS_TOKENS,           /* drawn */
+    STATS_STEPS,            /* of the engine */
+    STATS_REJECTED_FULL,    /* 429 */
+    STATS_REJECTED_LIMITED, /* 429: a limit of the API key */
+    STATS_REJECTED_DENIED,  /* 401 */
     STATS_REJECTED_DRAINING,
     STATS_CLIENT_ABORTS, /* exchanges whose client left before the answer was out */
     STATS_CANCELLED,     /* jobs that ended because nobody wanted them any more */

@@ -91,8 +91,7 @@ static void say_the_end(struct stream *s, struct exchange *x, struct buf *out)
         s->voice->completed(s->app, x, out);
     else
         sse_json(out, "error",
-                 json_pack("{s:s,s:o}", "type", "error", "error",
-                           reply_error_json(reply_status(e->code), NULL, e->msg)));
+                 json_pack("{s:s,s:o}", "type", "error", "error", reply_error_json(e, NULL)));
 }
 
 static bool more(struct exchange *x, void *arg, struct buf *out)

@@ -1,22 +1,28 @@
 #include "server/submit.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "server/api_jobs.h"
 #include "server/route.h"
 #include "server/stream.h"
+#include "server/wish.h"
+
+static void refuse_until(struct app *app, struct exchange *x, const struct err *e, int wait_s)
+{
+    reply_err(&x->reply, e, NULL);
+    reply_header(&x->reply, "Retry-After", "%d", wait_s);
+    if (e->code == ERR_BUSY)
+        x->reply.status = app->full_status; /* proxies retry 503 elsewhere, clients 429 later */
+}
 
 void submit_refuse(struct app *app, struct exchange *x, const struct err *e, const char *param)
 {
-    reply_err(&x->reply, e, param);
     if (e->code == ERR_UNAVAILABLE)
         stats_add(app->stats, STATS_REJECTED_DRAINING, 1);
-    if (e->code != ERR_BUSY)
+    if (e->code == ERR_BUSY) {
+        stats_add(app->stats, STATS_REJECTED_FULL, 1);
+        refuse_until(app, x, e, sched_wait_s(app->sched, queue_pictures(app->queue)));
         return;
-    stats_add(app->stats, STATS_REJECTED_FULL, 1);
-    reply_header(&x->reply, "Retry-After", "%d",
-                 sched_wait_s(app->sched, queue_pictures(app->queue)));
+    }
+    reply_err(&x->reply, e, param);
 }
 
 bool submit_ready(struct app *app, struct exchange *x)
@@ -59,47 +65,6 @@ void submit_wait(struct exchange *x)
 }
 
 /* ---- jobs that are kept ---- */
-
-/* What the client's headers ask for. */
-struct wish {
-    bool async;
-    struct shelf_label label;
-};
-
-static bool prefers_async(const struct exchange *x)
-{
-    const char *prefer = exchange_header(x, "Prefer");
-
-    return prefer && strcasestr(prefer, "respond-async");
-}
-
-/* FNV-1a. A client that makes two of its own requests collide harms only itself. */
-static uint64_t hash(uint64_t h, const char *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (unsigned char)bytes[i]) * 0x100000001b3u;
-    return h;
-}
-
-static int read_wish(const struct exchange *x, struct wish *w, struct err *e)
-{
-    const char *key = exchange_header(x, "Idempotency-Key");
-    size_t n = key ? strlen(key) : 0;
-
-    *w = (struct wish){ .async = prefers_async(x), .label.route = x->route };
-    if (key && (n == 0 || n >= SHELF_KEY_MAX))
-        return err_set(e, ERR_INVALID, "Idempotency-Key: %zu bytes is outside 1..%d", n,
-                       SHELF_KEY_MAX - 1);
-    snprintf(w->label.key, sizeof w->label.key, "%s", key ? key : "");
-    w->label.fingerprint = hash(0xcbf29ce484222325u, x->path, strlen(x->path));
-    w->label.fingerprint = hash(w->label.fingerprint, x->body.data, x->body.len);
-    return 0;
-}
-
-static bool is_kept(const struct wish *w)
-{
-    return w->async || *w->label.key;
-}
 
 static void accept(const struct wish *w, struct exchange *x)
 {
@@ -169,6 +134,13 @@ static void push(struct app *app, struct exchange *x, const struct wish *w, stru
     queue_push(app->queue, job);
 }
 
+/* A job that is not begun after all; its key gets back what it has spent. */
+static void give_up(struct job *job)
+{
+    err_set(&job->err, ERR_CANCELLED, "the job was not begun");
+    job_finish(job);
+}
+
 /* A job with places in the queue. */
 static void hand_over(struct app *app, struct exchange *x, struct wish *w, struct job *job)
 {
@@ -177,7 +149,7 @@ static void hand_over(struct app *app, struct exchange *x, struct wish *w, struc
     struct err e;
     int failed = 0;
 
-    if (is_kept(w)) {
+    if (wish_is_kept(w)) {
         job_keep(job);
         failed = shelf_put(app->shelf, job, &w->label, &other, &e);
     }
@@ -186,11 +158,61 @@ static void hand_over(struct app *app, struct exchange *x, struct wish *w, struc
         return;
     }
     queue_unreserve(app->queue, job->places);
-    job_free(job);
+    give_up(job);
     if (failed)
         submit_refuse(app, x, &e, NULL);
     else
         answer_again(app, x, w, fingerprint, other); /* both came at the same moment */
+}
+
+/* ---- limits of a key ---- */
+
+static void leave(void *app, const struct job *job)
+{
+    keys_leave(((struct app *)app)->keys, job->client);
+}
+
+/* False: the key has no more to spend, and x has its reply. */
+static bool entered(struct app *app, struct exchange *x, struct job *job)
+{
+    struct err e;
+    int wait_s = 1;
+
+    if (!app->keys)
+        return true;
+    if (keys_enter(app->keys, job->client, &wait_s, &e)) {
+        stats_add(app->stats, STATS_REJECTED_LIMITED, 1);
+        refuse_until(app, x, &e, wait_s);
+        return false;
+    }
+    job->on_end = leave;
+    job->on_end_arg = app;
+    return true;
+}
+
+/* The best class that the key gets, when the request wants a better one. */
+static void hold_down(struct app *app, const struct exchange *x, struct gen_request *r)
+{
+    int best = app->keys ? (int)keys_priority(app->keys, x->client) : PRIORITY_HIGH;
+
+    if (r->priority < best)
+        r->priority = best;
+}
+
+static void start(struct app *app, struct exchange *x, struct wish *w, struct job *job)
+{
+    struct err e;
+
+    if (!entered(app, x, job)) {
+        job_free(job);
+        return;
+    }
+    if (queue_reserve(app->queue, job->places, &e) == 0) {
+        hand_over(app, x, w, job);
+        return;
+    }
+    give_up(job);
+    submit_refuse(app, x, &e, NULL);
 }
 
 void submit(struct app *app, struct exchange *x, struct gen_request *request)
@@ -200,7 +222,7 @@ void submit(struct app *app, struct exchange *x, struct gen_request *request)
     struct err e;
     struct job *job;
 
-    if (read_wish(x, &w, &e)) {
+    if (wish_read(x, &w, &e)) {
         gen_request_release(request);
         submit_refuse(app, x, &e, "Idempotency-Key");
         return;
@@ -210,16 +232,11 @@ void submit(struct app *app, struct exchange *x, struct gen_request *request)
         gen_request_release(request);
         return;
     }
-    if (make_job(app, x, request, param, &job, &e)) {
+    hold_down(app, x, request);
+    if (make_job(app, x, request, param, &job, &e))
         submit_refuse(app, x, &e, param);
-        return;
-    }
-    if (queue_reserve(app->queue, job->places, &e)) {
-        job_free(job);
-        submit_refuse(app, x, &e, NULL);
-        return;
-    }
-    hand_over(app, x, &w, job);
+    else
+        start(app, x, &w, job);
 }
 
 void submit_body(struct app *app, struct exchange *x, request_parse *parse)

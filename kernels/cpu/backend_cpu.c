@@ -133,8 +133,6 @@ const struct backend CPU_DOT(backend) = {
     ENTRY(conv),
     ENTRY(conv_bwd_data),
     ENTRY(conv_bwd_weight),
-    ENTRY(upsample2x),
-    ENTRY(upsample2x_bwd),
     ENTRY(resize),
     ENTRY(resize_bwd),
     ENTRY(pixels_in),

@@ -27,7 +27,8 @@ struct walk {
     int64_t batch, rows, cols;
     const float *src; /* [batch, height, width, depth]; position y, x looks at y * step, x * step */
     int64_t height, width, depth, step;
-    float *dst; /* [batch, dst_height, dst_width, n]; position y, x is y * dst_step + dst_y, ... */
+    int doubled; /* 1: src is doubled first; height and width are those of the doubled picture */
+    float *dst;  /* [batch, dst_height, dst_width, n]; position y, x is y * dst_step + dst_y, ... */
     int64_t dst_height, dst_width, n, dst_step, dst_y, dst_x;
     const float *w; /* of tap t, k, column j: w[t.weight + k * k_step + j * j_step] */
     int64_t k_step, j_step;
@@ -42,6 +43,13 @@ static int64_t positions(const struct walk *v)
     return v->batch * v->rows * v->cols;
 }
 
+/* Pixel y, x of picture b of src, doubled or not. */
+static inline const float *source_pixel(const struct walk *v, int64_t b, int64_t y, int64_t x)
+{
+    int64_t line = b * (v->height >> v->doubled) + (y >> v->doubled);
+    return v->src + (line * (v->width >> v->doubled) + (x >> v->doubled)) * v->depth;
+}
+
 /* Pointers of one row of a tile: [taps] of them, TILE_ROWS apart. */
 static inline void point_to_window(const struct walk *v, int64_t b, int64_t y, int64_t x,
                                    const float *zeros, const float **at)
@@ -49,8 +57,7 @@ static inline void point_to_window(const struct walk *v, int64_t b, int64_t y, i
     for (int64_t t = 0; t < v->taps; t++) {
         int64_t sy = y * v->step + v->tap[t].y, sx = x * v->step + v->tap[t].x;
         bool inside = sy >= 0 && sy < v->height && sx >= 0 && sx < v->width;
-        at[t * TILE_ROWS] =
-            inside ? v->src + ((b * v->height + sy) * v->width + sx) * v->depth : zeros;
+        at[t * TILE_ROWS] = inside ? source_pixel(v, b, sy, sx) : zeros;
     }
 }
 
@@ -161,25 +168,27 @@ static int check_taps(int64_t taps, ctensor *w, struct err *e)
 
 /* A line of the kernel never leaves the picture: its pixels are one tap, as they lie side by side.
  */
-static bool lines_inside(ctensor *x, ctensor *w, ctensor *y, int stride, struct conv_pad pad)
+static bool lines_inside(const struct backend_conv *how, ctensor *x, ctensor *w, ctensor *y)
 {
-    return pad.left == 0 && (y->dim[2] - 1) * stride + w->dim[2] <= x->dim[2];
+    return !how->doubled && how->pad.left == 0 &&
+           (y->dim[2] - 1) * how->stride + w->dim[2] <= x->dim[2];
 }
 
-int CPU(taps_conv)(const struct cpu *c, ctensor *x, ctensor *w, ctensor *bias, int stride,
-                   struct conv_pad pad, struct tensor *y, struct err *e)
+int CPU(taps_conv)(const struct cpu *c, const struct backend_conv *how, ctensor *x, ctensor *w,
+                   ctensor *bias, struct tensor *y, struct err *e)
 {
     int64_t in = x->dim[3], kw = w->dim[2];
-    int64_t group = lines_inside(x, w, y, stride, pad) ? kw : 1;
+    int64_t group = lines_inside(how, x, w, y) ? kw : 1;
     struct walk v = {
         .batch = y->dim[0],
         .rows = y->dim[1],
         .cols = y->dim[2],
         .src = x->data,
-        .height = x->dim[1],
-        .width = x->dim[2],
+        .height = x->dim[1] << how->doubled,
+        .width = x->dim[2] << how->doubled,
         .depth = in,
-        .step = stride,
+        .step = how->stride,
+        .doubled = how->doubled,
         .dst = y->data,
         .dst_height = y->dim[1],
         .dst_width = y->dim[2],
@@ -195,31 +204,66 @@ int CPU(taps_conv)(const struct cpu *c, ctensor *x, ctensor *w, ctensor *bias, i
     if (check_taps(v.taps, w, e))
         return -1;
     for (int64_t t = 0; t < v.taps; t++)
-        v.tap[t] =
-            (struct tap){ t * group / kw - pad.top, t * group % kw - pad.left, t * v.tap_depth };
+        v.tap[t] = (struct tap){ t * group / kw - how->pad.top, t * group % kw - how->pad.left,
+                                 t * v.tap_depth };
     return walk_run(c, &v, e);
 }
 
 /* The taps through which pixels of class y, x of dx (their coordinates modulo stride) went: output
  * position (y + top - ky) / stride, where that is whole. */
-static void class_taps(struct walk *v, ctensor *w, int stride, struct conv_pad pad)
+static void class_taps(struct walk *v, const struct backend_conv *how, ctensor *w)
 {
     v->taps = 0;
     for (int64_t ky = 0; ky < w->dim[1]; ky++)
         for (int64_t kx = 0; kx < w->dim[2]; kx++) {
-            int64_t y = v->dst_y + pad.top - ky, x = v->dst_x + pad.left - kx;
-            if (y % stride || x % stride)
+            int64_t y = v->dst_y + how->pad.top - ky, x = v->dst_x + how->pad.left - kx;
+            if (y % how->stride || x % how->stride)
                 continue;
             v->tap[v->taps++] =
-                (struct tap){ y / stride, x / stride, (ky * w->dim[2] + kx) * w->dim[3] };
+                (struct tap){ y / how->stride, x / how->stride, (ky * w->dim[2] + kx) * w->dim[3] };
         }
 }
 
-int CPU(taps_bwd_data)(const struct cpu *c, ctensor *dy, ctensor *w, int stride,
-                       struct conv_pad pad, struct tensor *dx, struct err *e)
+static int bwd_by_classes(const struct cpu *c, struct walk *v, const struct backend_conv *how,
+                          ctensor *w, struct err *e)
 {
-    int64_t per_class = (w->dim[1] + stride - 1) / stride * ((w->dim[2] + stride - 1) / stride);
-    if (check_taps(per_class, w, e))
+    int64_t stride = how->stride;
+    v->step = 1;
+    v->dst_step = stride;
+    for (int64_t i = 0; i < stride * stride; i++) {
+        v->dst_y = i / stride;
+        v->dst_x = i % stride;
+        v->rows = (v->dst_height - v->dst_y + stride - 1) / stride;
+        v->cols = (v->dst_width - v->dst_x + stride - 1) / stride;
+        class_taps(v, how, w);
+        if (v->taps && positions(v) > 0 && walk_run(c, v, e))
+            return -1;
+    }
+    return 0;
+}
+
+/* A doubled picture's pixel y went through every tap from 2y and 2y + 1. */
+static int bwd_doubled(const struct cpu *c, struct walk *v, const struct backend_conv *how,
+                       ctensor *w, struct err *e)
+{
+    v->step = 2;
+    v->dst_step = 1;
+    v->rows = v->dst_height;
+    v->cols = v->dst_width;
+    for (int64_t i = 0; i < 4; i++)
+        for (int64_t t = 0; t < w->dim[1] * w->dim[2]; t++)
+            v->tap[v->taps++] =
+                (struct tap){ i / 2 + how->pad.top - t / w->dim[2],
+                              i % 2 + how->pad.left - t % w->dim[2], t * w->dim[3] };
+    return walk_run(c, v, e);
+}
+
+int CPU(taps_bwd_data)(const struct cpu *c, const struct backend_conv *how, ctensor *dy, ctensor *w,
+                       struct tensor *dx, struct err *e)
+{
+    int64_t kh = w->dim[1], kw = w->dim[2], stride = how->stride;
+    int64_t per_class = (kh + stride - 1) / stride * ((kw + stride - 1) / stride);
+    if (check_taps(how->doubled ? 4 * kh * kw : per_class, w, e))
         return -1;
     struct walk v = {
         .batch = dx->dim[0],
@@ -227,26 +271,15 @@ int CPU(taps_bwd_data)(const struct cpu *c, ctensor *dy, ctensor *w, int stride,
         .height = dy->dim[1],
         .width = dy->dim[2],
         .depth = dy->dim[3],
-        .step = 1,
         .dst = dx->data,
         .dst_height = dx->dim[1],
         .dst_width = dx->dim[2],
         .n = dx->dim[3],
-        .dst_step = stride,
         .w = w->data,
-        .k_step = w->dim[1] * w->dim[2] * w->dim[3],
+        .k_step = kh * kw * w->dim[3],
         .j_step = 1,
         .tap_depth = dy->dim[3],
         .add = true,
     };
-    for (int64_t i = 0; i < (int64_t)stride * stride; i++) {
-        v.dst_y = i / stride;
-        v.dst_x = i % stride;
-        v.rows = (dx->dim[1] - v.dst_y + stride - 1) / stride;
-        v.cols = (dx->dim[2] - v.dst_x + stride - 1) / stride;
-        class_taps(&v, w, stride, pad);
-        if (v.taps && positions(&v) > 0 && walk_run(c, &v, e))
-            return -1;
-    }
-    return 0;
+    return how->doubled ? bwd_doubled(c, &v, how, w, e) : bwd_by_classes(c, &v, how, w, e);
 }

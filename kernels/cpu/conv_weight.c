@@ -23,6 +23,7 @@
 struct layer {
     const float *x, *dy;
     int64_t batch, height, width, in;
+    int doubled; /* 1: x is doubled first; height and width are those of the doubled picture */
     int64_t rows, cols, out;
     int64_t kh, kw, stride, top, left;
     int64_t patch, ld; /* kh kw I, and the same rounded up to an odd number of vectors */
@@ -55,25 +56,50 @@ static struct par_range inside(int64_t x0, int64_t kw, int64_t width)
     return (struct par_range){ begin, end > begin ? end : begin };
 }
 
+/* Pixel y, x of picture b, doubled or not. */
+static inline const float *pixel_at(const struct layer *l, int64_t b, int64_t y, int64_t x)
+{
+    int64_t line = b * (l->height >> l->doubled) + (y >> l->doubled);
+    return l->x + (line * (l->width >> l->doubled) + (x >> l->doubled)) * l->in;
+}
+
+static inline void copy_floats(const float *restrict from, int64_t n, float *restrict to)
+{
+    for (int64_t j = 0; j < n; j++)
+        to[j] = from[j];
+}
+
+static inline void clear_floats(int64_t n, float *to)
+{
+    for (int64_t j = 0; j < n; j++)
+        to[j] = 0;
+}
+
+/* Pixels x0 + cols of a line: side by side in x, unless it is doubled. */
+static inline void copy_line(const struct layer *l, int64_t b, int64_t y, int64_t x0,
+                             struct par_range cols, float *to)
+{
+    if (!l->doubled && cols.begin < cols.end)
+        copy_floats(pixel_at(l, b, y, x0 + cols.begin), (cols.end - cols.begin) * l->in,
+                    to + cols.begin * l->in);
+    for (int64_t i = cols.begin; l->doubled && i < cols.end; i++)
+        copy_floats(pixel_at(l, b, y, x0 + i), l->in, to + i * l->in);
+}
+
 /* The window [kh, kw, I] of a position; zeros outside the picture. */
 static void copy_window(const struct layer *l, int64_t position, float *restrict to)
 {
     int64_t b = position / l->cols / l->rows;
     int64_t y0 = position / l->cols % l->rows * l->stride - l->top;
     int64_t x0 = position % l->cols * l->stride - l->left;
-    struct par_range in = inside(x0, l->kw, l->width);
-    int64_t line = l->kw * l->in, begin = in.begin * l->in, end = in.end * l->in;
+    int64_t line = l->kw * l->in;
 
     for (int64_t ky = 0; ky < l->kh; ky++, to += line) {
         bool off = y0 + ky < 0 || y0 + ky >= l->height;
-        int64_t first = off ? line : begin, last = off ? line : end;
-        const float *from = l->x + ((b * l->height + y0 + ky) * l->width + x0) * l->in;
-        for (int64_t j = 0; j < first; j++)
-            to[j] = 0;
-        for (int64_t j = first; j < last; j++)
-            to[j] = from[j];
-        for (int64_t j = last; j < line; j++)
-            to[j] = 0;
+        struct par_range cols = inside(x0, off ? 0 : l->kw, l->width);
+        clear_floats(cols.begin * l->in, to);
+        copy_line(l, b, y0 + ky, x0, cols, to);
+        clear_floats(line - cols.end * l->in, to + cols.end * l->in);
     }
     memset(to, 0, (size_t)(l->ld - l->patch) * sizeof *to);
 }
@@ -160,8 +186,8 @@ static void run_outputs(const struct cpu *c, const struct layer *l, float *dw)
                       cpu_scratch(c) + PARTS_FLOATS, dw + o * l->patch, l->patch);
 }
 
-int CPU(windows_weight)(const struct cpu *c, ctensor *x, ctensor *dy, int stride,
-                        struct conv_pad pad, struct tensor *dw, struct err *e)
+int CPU(windows_weight)(const struct cpu *c, const struct backend_conv *how, ctensor *x,
+                        ctensor *dy, struct tensor *dw, struct err *e)
 {
     int64_t patch = dw->dim[1] * dw->dim[2] * dw->dim[3];
     if (patch > WINDOW_FLOATS / 2)
@@ -171,17 +197,18 @@ int CPU(windows_weight)(const struct cpu *c, ctensor *x, ctensor *dy, int stride
         .x = x->data,
         .dy = dy->data,
         .batch = x->dim[0],
-        .height = x->dim[1],
-        .width = x->dim[2],
+        .height = x->dim[1] << how->doubled,
+        .width = x->dim[2] << how->doubled,
         .in = x->dim[3],
+        .doubled = how->doubled,
         .rows = dy->dim[1],
         .cols = dy->dim[2],
         .out = dy->dim[3],
         .kh = dw->dim[1],
         .kw = dw->dim[2],
-        .stride = stride,
-        .top = pad.top,
-        .left = pad.left,
+        .stride = how->stride,
+        .top = how->pad.top,
+        .left = how->pad.left,
         .patch = patch,
         .ld = odd_vecs(patch),
     };

@@ -54,8 +54,6 @@ CPU_ENTRY(attention_cached);
 CPU_ENTRY(conv);
 CPU_ENTRY(conv_bwd_data);
 CPU_ENTRY(conv_bwd_weight);
-CPU_ENTRY(upsample2x);
-CPU_ENTRY(upsample2x_bwd);
 CPU_ENTRY(resize);
 CPU_ENTRY(resize_bwd);
 CPU_ENTRY(pixels_in);

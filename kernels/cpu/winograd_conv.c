@@ -17,8 +17,8 @@
 #include "kernels/cpu/panel.h"
 #include "kernels/cpu/winograd_cells.h"
 
-#define BLOCK_CELLS 32
-#define BLOCK_FLOATS (160 * 1024) /* of planes: they stay in cache while panels go by */
+#define BLOCK_CELLS 96
+#define BLOCK_FLOATS (224 * 1024) /* of planes and products: they stay in cache */
 #define WEIGH_DEPTH 64            /* channels whose weights are turned at once */
 #define AHEAD                                                                                      \
     3 /* cells: memory that is asked for this early is there when its cell's turn comes            \
@@ -177,7 +177,8 @@ static void run_block(const struct cpu *c, const struct job *j, int64_t first, i
 static int64_t block_of(const struct cpu *c, const struct job *j)
 {
     int64_t share = (j->n + c->threads - 1) / c->threads;
-    int64_t n = par_min(par_min(BLOCK_FLOATS / (j->planes * j->depth), share), BLOCK_CELLS);
+    int64_t n =
+        par_min(par_min(BLOCK_FLOATS / (j->planes * (j->depth + TILE_COLS)), share), BLOCK_CELLS);
     return n > TILE_ROWS ? (n + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS : TILE_ROWS;
 }
 

@@ -88,12 +88,10 @@ static void turn_block(const struct cpu *c, const struct job *j, int64_t first, 
         int64_t at = i / 2 * TURN_CELLS, m = par_min(TURN_CELLS, n - at);
         if (i % 2)
             CPU(winograd_turn_cells)
-            (&j->x, first + at, m, j->x_planes + at * j->x_pitch, j->x_pitch, j->block * j->x_pitch,
-             cpu_scratch(c));
-        else
-            CPU(winograd_turn_cells)
-            (&j->dy, first + at, m, j->dy_planes + at * j->dy_pitch, j->dy_pitch,
-             j->block * j->dy_pitch, cpu_scratch(c));
+        (&j->x, first + at, m, j->x_planes + at * j->x_pitch, j->x_pitch, j->block * j->x_pitch,
+         cpu_scratch(c));
+        else CPU(winograd_turn_cells)(&j->dy, first + at, m, j->dy_planes + at * j->dy_pitch,
+                                      j->dy_pitch, j->block * j->dy_pitch, cpu_scratch(c));
     }
 }
 
@@ -161,8 +159,8 @@ bool CPU(winograd_weight_fits)(const struct winograd *f, int64_t in, int64_t out
            window <= CPU_SCRATCH_FLOATS && WINOGRAD_TAPS * in <= CPU_SCRATCH_FLOATS;
 }
 
-void CPU(winograd_weight)(const struct cpu *c, const struct winograd *f, ctensor *x, ctensor *dy,
-                          struct conv_pad pad, struct tensor *dw)
+void CPU(winograd_weight)(const struct cpu *c, const struct winograd *f, struct conv_pad pad,
+                          ctensor *x, ctensor *dy, struct tensor *dw)
 {
     struct job j = job_of(c, f, x, dy, pad);
 

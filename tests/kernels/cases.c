@@ -35,7 +35,7 @@ BUILD(linear_add, op_linear_add(p, in[0], in[1], in[2], in[3]))
 BUILD(matmul, op_matmul(p, in[0], k->i[0], in[1], k->i[1], (float)k->f[0]))
 BUILD(attention, op_attention(p, in[0], (int)k->i[0], k->i[1], NULL, 0))
 BUILD(conv, op_conv2d(p, in[0], in[1], in[2], (int)k->i[0], CONV_PAD))
-BUILD(upsample2x, op_upsample2x(p, in[0]))
+BUILD(upsample2x_conv, op_upsample2x_conv2d(p, in[0], in[1], in[2]))
 BUILD(resize, op_resize(p, in[0], (int)k->i[0], (int)k->i[1], (enum op_filter)k->i[2], k->i[3]))
 BUILD(pixels_in, op_pixels_in(p, in[0], FLOATS_3(k->f), FLOATS_3(k->f + 3)))
 BUILD(pixels_out, op_pixels_out(p, in[0]))
@@ -455,8 +455,14 @@ const struct kernel_case KERNEL_CASES[] = {
     { "conv 7x7 stride 4, uneven pad", conv, ref_conv, NULL,
       { FB(1, 13, 15, 3), F(4, 7, 7, 3), F(4) },
       .i = { 4, 2, 3, 1, 0 }, .tol = 1e-6, .grad_tol = 2e-6, .why = ROUNDING },
-    { "upsample2x", upsample2x, ref_upsample2x, NULL, { FB(2, 3, 5, 7) },
-      .tol = 0, .grad_tol = 1e-6, .why = EXACT },
+    { "upsample2x, conv 3x3", upsample2x_conv, ref_upsample2x_conv, NULL,
+      { FB(2, 3, 5, 3), F(7, 3, 3, 3), F(7) }, .tol = 1e-6, .grad_tol = 2e-6, .why = ROUNDING },
+    { "upsample2x, conv 3x3, large", upsample2x_conv, ref_upsample2x_conv, NULL,
+      { FB(2, 7, 9, 20), F(35, 3, 3, 20), F(35) },
+      .tol = 2e-6, .grad_tol = 4e-6, .why = ROUNDING },
+    { "upsample2x, conv 3x3, one pixel", upsample2x_conv, ref_upsample2x_conv, NULL,
+      { FB(3, 1, 1, 17), F(16, 3, 3, 17), NONE },
+      .tol = 2e-6, .grad_tol = 4e-6, .why = ROUNDING },
     { "resize bilinear up", resize, ref_resize, NULL, { FB(2, 5, 7, 3) },
       .i = { 11, 9, OP_BILINEAR, 0 }, .tol = 1e-6, .grad_tol = 1e-6, .why = ROUNDING },
     { "resize bilinear down", resize, ref_resize, NULL, { FB(2, 11, 9, 3) },

@@ -30,35 +30,42 @@ static struct position position_of(const struct array *a, int64_t i)
                               i % d[3] };
 }
 
-void ref_conv(const struct kernel_case *k, const struct array *in, struct array *out)
+static void conv_of(const struct array *x, const struct array *w, const struct array *b,
+                    int64_t stride, const int64_t pad[4], struct array *out)
 {
-    const struct array *x = &in[0], *w = &in[1], *b = &in[2];
-    int64_t stride = k->i[0], top = k->i[1], left = k->i[2];
     int64_t kh = w->dim[1], kw = w->dim[2], I = w->dim[3];
-    int64_t H = (x->dim[1] + top + k->i[3] - kh) / stride + 1;
-    int64_t W = (x->dim[2] + left + k->i[4] - kw) / stride + 1;
+    int64_t H = (x->dim[1] + pad[0] + pad[2] - kh) / stride + 1;
+    int64_t W = (x->dim[2] + pad[1] + pad[3] - kw) / stride + 1;
 
     array_init(out, DTYPE_F32, 4, (int64_t[]){ x->dim[0], H, W, w->dim[0] });
     for (int64_t i = 0; i < array_count(out); i++) {
         struct position p = position_of(out, i);
         double sum = b->v ? b->v[p.c] : 0;
         for (int64_t j = 0; j < kh * kw * I; j++)
-            sum += w->v[p.c * kh * kw * I + j] * at(x, p.b, p.y * stride - top + j / I / kw,
-                                                    p.x * stride - left + j / I % kw, j % I);
+            sum += w->v[p.c * kh * kw * I + j] * at(x, p.b, p.y * stride - pad[0] + j / I / kw,
+                                                    p.x * stride - pad[1] + j / I % kw, j % I);
         out->v[i] = sum;
     }
 }
 
-void ref_upsample2x(const struct kernel_case *k, const struct array *in, struct array *out)
+void ref_conv(const struct kernel_case *k, const struct array *in, struct array *out)
+{
+    conv_of(&in[0], &in[1], &in[2], k->i[0], k->i + 1, out);
+}
+
+void ref_upsample2x_conv(const struct kernel_case *k, const struct array *in, struct array *out)
 {
     const int64_t *d = in->dim;
+    struct array twice;
 
     (void)k;
-    array_init(out, DTYPE_F32, 4, (int64_t[]){ d[0], 2 * d[1], 2 * d[2], d[3] });
-    for (int64_t i = 0; i < array_count(out); i++) {
-        struct position p = position_of(out, i);
-        out->v[i] = at(in, p.b, p.y / 2, p.x / 2, p.c);
+    array_init(&twice, DTYPE_F32, 4, (int64_t[]){ d[0], 2 * d[1], 2 * d[2], d[3] });
+    for (int64_t i = 0; i < array_count(&twice); i++) {
+        struct position p = position_of(&twice, i);
+        twice.v[i] = at(in, p.b, p.y / 2, p.x / 2, p.c);
     }
+    conv_of(&twice, &in[1], &in[2], 1, (int64_t[]){ 1, 1, 1, 1 }, out);
+    array_release(&twice);
 }
 
 /* ---- resize ---- */

@@ -61,7 +61,7 @@ static struct tensor *small_conv(struct world *w)
 
 static struct tensor *wrong_upsample(struct world *w)
 {
-    return op_upsample2x(&w->p, T(4, 4, 3));
+    return op_upsample2x_conv2d(&w->p, T(1, 4, 4, 3), T(6, 3, 3, 4), NULL);
 }
 
 static struct tensor *wrong_resize(struct world *w)
@@ -216,7 +216,8 @@ static const struct {
                   "x [B, H, W, I] and w [O, kh, kw, I] must agree in I" },
     { small_conv, "op_conv2d: f32[1, 2, 8, 3] and f32[6, 4, 3, 3] do not fit: "
                   "the padded picture must hold the kernel, stride at least 1" },
-    { wrong_upsample, "op_upsample2x: f32[4, 4, 3] does not fit: must be [B, H, W, C]" },
+    { wrong_upsample, "op_upsample2x_conv2d: f32[1, 4, 4, 3] and f32[6, 3, 3, 4] do not fit: "
+                      "must be x [B, H, W, I] and w [O, 3, 3, I]" },
     { wrong_resize, "op_resize: f32[1, 4, 4, 3] does not fit: "
                     "must be [B, H, W, C], resized to at least 1x1" },
     { wrong_pixels_in, "op_pixels_in: f32[1, 4, 4, 3] does not fit: must be u8 [B, H, W, 3]" },

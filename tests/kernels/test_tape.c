@@ -94,12 +94,12 @@ static struct tensor *transformer(struct pass *p, struct tensor *const *t)
     return weigh(p, op_softmax(p, x), t[4]);
 }
 
-/* x [1, 4, 4, 2], w [4, 3, 3, 2], g [4], b [4], weights [1, 4, 4, 4] */
+/* x [1, 4, 4, 2], w [4, 3, 3, 2], g [4], b [4], weights [1, 4, 4, 4], v [4, 3, 3, 4] */
 static struct tensor *residual_block(struct pass *p, struct tensor *const *t)
 {
     struct conv_pad pad = { 0, 0, 1, 1 };
     struct tensor *h = op_conv2d(p, t[0], t[1], t[2], 2, pad);
-    h = op_upsample2x(p, op_groupnorm(p, h, t[2], t[3], 2, 1e-5f, true));
+    h = op_upsample2x_conv2d(p, op_groupnorm(p, h, t[2], t[3], 2, 1e-5f, true), t[5], t[3]);
     return weigh(p, h, t[4]);
 }
 
@@ -146,12 +146,13 @@ static const struct composite composites[] = {
       { { 3, { 1, 3, 4 } }, { 2, { 12, 4 } }, { 1, { 4 } }, { 1, { 4 } }, { 3, { 1, 3, 4 } } },
       transformer },
     { "residual_block",
-      5,
+      6,
       { { 4, { 1, 4, 4, 2 } },
         { 4, { 4, 3, 3, 2 } },
         { 1, { 4 } },
         { 1, { 4 } },
-        { 4, { 1, 4, 4, 4 } } },
+        { 4, { 1, 4, 4, 4 } },
+        { 4, { 4, 3, 3, 4 } } },
       residual_block },
     { "pieces", 3, { { 3, { 2, 3, 2 } }, { 3, { 2, 1, 2 } }, { 3, { 2, 2, 2 } } }, pieces },
     { "contrastive", 3, { { 2, { 3, 4 } }, { 2, { 3, 4 } }, { 0, { 0 } } }, contrastive },

@@ -18,6 +18,7 @@ struct fixture_options fixture_defaults(void)
         .rows = 4,
         .tokens = 6,
         .queue_max = 64,
+        .full_status = 429,
         .jobs_max = 8,
         .jobs_ttl_s = 100,
         .connections = 64,
@@ -54,6 +55,7 @@ static struct http *listener(struct fixture *f, const struct fixture_options *o,
                               .app = &f->app,
                               .stats = f->app.stats,
                               .watch = f->app.watch,
+                              .keys = routes == ROUTES_WORK ? f->app.keys : NULL,
                               .threads = 2,
                               .connections = o->connections,
                               .body_max = o->body_max,
@@ -82,6 +84,8 @@ void fixture_open(struct fixture *f, const struct fixture_options *o)
     assert_int_equal(stats_new(&a->stats, NULL), 0);
     assert_int_equal(queue_new(o->queue_max, &a->queue, NULL), 0);
     assert_int_equal(current_new(2, &a->current, NULL), 0);
+    if (o->keys)
+        assert_int_equal(keys_open(o->keys, &a->keys, NULL), 0);
     assert_int_equal(shelf_new(o->jobs_max, ns(o->jobs_ttl_s), &a->shelf, NULL), 0);
     assert_int_equal(sched_new(a->engine, a->queue, a->stats, &a->sched, NULL), 0);
     assert_int_equal(sched_start(a->sched, NULL), 0);
@@ -93,6 +97,7 @@ void fixture_open(struct fixture *f, const struct fixture_options *o)
     a->limits.codebook = a->engine->info.codebook;
     a->limits.model = a->engine->info.model;
     a->limits.metadata = true;
+    a->full_status = o->full_status;
     a->body_max = o->body_max;
     a->queue_max = o->queue_max;
     a->limits.timeout_ms = (int)(o->timeout_s * 1000);
@@ -121,6 +126,7 @@ void fixture_close(struct fixture *f)
     sched_free(a->sched);
     shelf_free(a->shelf);
     current_free(a->current);
+    keys_close(a->keys);
     queue_free(a->queue);
     stats_free(a->stats);
     a->engine->calls->close(a->engine);

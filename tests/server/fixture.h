@@ -21,6 +21,8 @@ struct fixture_options {
     size_t body_max, image_pixels;
     double heartbeat_s, timeout_s, header_s, body_s, write_s;
     bool half_close_is_gone;
+    const char *keys; /* file; NULL: everybody is served */
+    int full_status;
 };
 
 /* Change what a test is about, leave the rest. */
