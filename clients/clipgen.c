@@ -24,17 +24,25 @@ static void print_help(void)
          "  clipgen generate \"a cat\" -o cat.png -n 4      cat-1.png ... cat-4.png\n"
          "  clipgen generate \"a cat\" --seed 7             the same picture every time\n"
          "  clipgen generate \"a cat\" --candidates 32      the best of 32, as CLIP sees it\n"
-         "  clipgen generate --image photo.jpg            something like this picture\n\n"
+         "  clipgen generate --image photo.jpg            something like this picture\n"
+         "  clipgen generate \"a cat\" --image photo.jpg    both, half and half\n\n"
          "Flags of generate\n"
          "  -o, --output FILE    where to write; several pictures get -1, -2, ... before the dot\n"
          "  -n, --n N            pictures (1..16; default 1)\n"
          "  --candidates N       draw so many, keep the best n (n..64)\n"
          "  --seed N             picture i has seed N + i; default random, and printed\n"
-         "  --image FILE         a PNG, JPEG or WebP instead of words\n"
+         "  --image FILE         a PNG, JPEG or WebP, instead of words or beside them\n"
+         "  --image-weight X     how much it counts beside words (0..1; default 0.5)\n"
+         "  --negative WORDS     what guidance leads away from; needs --guidance above 1\n"
+         "  --format F           png, jpeg or webp; default: what the name of --output ends with, "
+         "or png\n"
+         "  --quality N          of JPEG and WebP (1..100; default 90)\n"
          "  --temperature X      above 1 wilder, below 1 tamer (0..10)\n"
          "  --top-k N            draw from the N likeliest tokens; 0: from all\n"
          "  --top-p X            draw from the likeliest with probability X together (0..1)\n"
-         "  --guidance X         how strongly the words pull (1..20; 1: no guidance)\n\n"
+         "  --guidance X         how strongly the words pull (1..20; 1: no guidance)\n"
+         "  --priority P         high, normal or low\n"
+         "  --timeout-ms N       give up after so many milliseconds\n\n"
          "Flags of all\n"
          "  --server URL         default $CLIPGEN_SERVER, or " SERVER "\n"
          "  --help, --version\n\n"
@@ -58,6 +66,12 @@ static const struct {
     { "top-k", offsetof(struct generate_options, top_k) },
     { "top-p", offsetof(struct generate_options, top_p) },
     { "guidance", offsetof(struct generate_options, guidance) },
+    { "image-weight", offsetof(struct generate_options, image_weight) },
+    { "negative", offsetof(struct generate_options, negative) },
+    { "format", offsetof(struct generate_options, format) },
+    { "quality", offsetof(struct generate_options, quality) },
+    { "priority", offsetof(struct generate_options, priority) },
+    { "timeout-ms", offsetof(struct generate_options, timeout_ms) },
 };
 
 #define N_VALUES (sizeof VALUES / sizeof VALUES[0])

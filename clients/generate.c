@@ -10,99 +10,17 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/num.h"
+#include "clients/body.h"
 #include "clients/spinner.h"
 #include "clients/web.h"
 
-#define IMAGE_FILE_MAX ((size_t)64 << 20)
+#define FILE_BYTES_MAX ((size_t)64 << 20)
 #define PATH_MAX_BYTES 4096
 #define NAME_BYTES 60 /* of a prompt, for a file's name */
 #define NAME_MAX_BYTES (NAME_BYTES + 16)
 
-/* ---- the request ---- */
-
-/* Limits are the daemon's business; here only what JSON needs: is it a number? */
-static int add_whole(json_t *o, const char *key, const char *text, struct err *e)
-{
-    int64_t value;
-
-    if (!text)
-        return 0;
-    if (num_parse_int(text, key, INT64_MIN, INT64_MAX, &value, e))
-        return -1;
-    return json_object_set_new(o, key, json_integer(value));
-}
-
-static int add_real(json_t *o, const char *key, const char *text, struct err *e)
-{
-    double value;
-
-    if (!text)
-        return 0;
-    if (num_parse_real(text, key, -1e9, 1e9, &value, e))
-        return -1;
-    return json_object_set_new(o, key, json_real(value));
-}
-
-static int add_prompt(json_t *o, const char *prompt, struct err *e)
-{
-    if (prompt && json_object_set_new(o, "prompt", json_string(prompt)))
-        return err_set(e, ERR_INVALID, "the prompt is not UTF-8");
-    return 0;
-}
-
-static int add_image(json_t *o, const char *path, struct err *e)
-{
-    struct buf bytes, text;
-    int failed;
-
-    if (!path)
-        return 0;
-    buf_init(&bytes, IMAGE_FILE_MAX);
-    buf_init(&text, 2 * IMAGE_FILE_MAX);
-    failed = file_read(path, IMAGE_FILE_MAX, &bytes, e);
-    if (!failed) {
-        base64_encode(bytes.data, bytes.len, &text);
-        failed =
-            buf_check(&text, e) ||
-            json_object_set_new(o, "image", json_stringn(text.data ? text.data : "", text.len));
-    }
-    buf_release(&bytes);
-    buf_release(&text);
-    return failed;
-}
-
-static int add_fields(json_t *r, const struct generate_options *o, struct err *e)
-{
-    return add_prompt(r, o->prompt, e) || add_image(r, o->image, e) || add_whole(r, "n", o->n, e) ||
-           add_whole(r, "candidates", o->candidates, e) || add_whole(r, "seed", o->seed, e) ||
-           add_real(r, "temperature", o->temperature, e) || add_whole(r, "top_k", o->top_k, e) ||
-           add_real(r, "top_p", o->top_p, e) || add_real(r, "guidance_scale", o->guidance, e);
-}
-
-static int dump_to_buf(const char *text, size_t n, void *buf)
-{
-    buf_append(buf, text, n);
-    return 0;
-}
-
-/* -> JSON text in ret (initialised). */
-static int make_request(const struct generate_options *o, struct buf *ret, struct err *e)
-{
-    json_t *r = json_object();
-    int failed = add_fields(r, o, e);
-
-    if (!failed) {
-        json_dump_callback(r, dump_to_buf, ret, JSON_COMPACT);
-        failed = buf_check(ret, e);
-    }
-    json_decref(r);
-    return failed ? -1 : 0;
-}
-
-/* ---- the files ---- */
-
 /* "A cat, sleeping" -> "a-cat-sleeping.png" */
-static void name_from_prompt(const char *prompt, char name[NAME_MAX_BYTES])
+static void name_from_prompt(const char *prompt, const char *format, char name[NAME_MAX_BYTES])
 {
     size_t n = 0;
 
@@ -118,7 +36,7 @@ static void name_from_prompt(const char *prompt, char name[NAME_MAX_BYTES])
     }
     while (n && name[n - 1] == '-')
         n--;
-    snprintf(name + n, NAME_MAX_BYTES - NAME_BYTES, "%s.png", n ? "" : "picture");
+    snprintf(name + n, NAME_MAX_BYTES - NAME_BYTES, "%s.%.7s", n ? "" : "picture", format);
 }
 
 /* "cat.png" for one picture, "cat-1.png", "cat-2.png" for several. */
@@ -143,7 +61,7 @@ static int write_picture(const json_t *picture, const char *path, struct err *e)
 
     if (!text)
         return err_set(e, ERR_FORMAT, "the answer has no picture; is this clipgend?");
-    buf_init(&png, IMAGE_FILE_MAX);
+    buf_init(&png, FILE_BYTES_MAX);
     failed = base64_decode(text, strlen(text), &png, e) ? err_prefix(e, "the answer's picture: ")
                                                         : file_write(path, png.data, png.len, e);
     buf_release(&png);
@@ -175,8 +93,8 @@ static int ask(const struct generate_options *o, json_t **ret_answer, struct err
     struct buf request;
     int failed;
 
-    buf_init(&request, 2 * IMAGE_FILE_MAX);
-    failed = make_request(o, &request, e);
+    buf_init(&request, BODY_BYTES_MAX);
+    failed = body_make(o, &request, e);
     if (!failed) {
         spinner_start(&spinner, "drawing");
         failed = web_call(o->server, "/v1/generate", request.data, 0, tick, ret_answer, e);
@@ -194,7 +112,7 @@ int generate(const struct generate_options *o, struct err *e)
 
     if (ask(o, &answer, e))
         return -1;
-    name_from_prompt(o->prompt ? o->prompt : "", name);
+    name_from_prompt(o->prompt ? o->prompt : "", o->format ? o->format : "png", name);
     failed = write_pictures(answer, o->output ? o->output : name, e);
     json_decref(answer);
     return failed;

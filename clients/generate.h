@@ -1,5 +1,5 @@
 /*
- * `clipgen generate`: a prompt or a picture to the daemon, pictures into files.
+ * `clipgen generate`: words, a picture or both to the daemon, pictures into files.
  */
 #ifndef CLIENTS_GENERATE_H
 #define CLIENTS_GENERATE_H
@@ -9,6 +9,7 @@
 /* What the flags said; NULL: not given, and the daemon's default holds. */
 struct generate_options {
     const char *server, *prompt, *image, *output;
+    const char *image_weight, *negative, *format, *quality, *priority, *timeout_ms;
     const char *n, *candidates, *seed, *temperature, *top_k, *top_p, *guidance;
 };
 

@@ -86,6 +86,14 @@ test_command_line() (
     for i in 1 2 3 4; do is_png cat-$i.png; done
     [ -e cat-5.png ] && fail "five pictures"
     clipgen generate --image cat-1.png -o alike.png >out && is_png alike.png
+    clipgen generate "a cat" --image cat-1.png --image-weight 0.3 --negative "a hat" --guidance 2 -o mix.webp --quality 80 >out
+    [ "$(head -c 12 mix.webp | tail -c 4)" = WEBP ] || fail "mix.webp is no WebP"
+    clipgen generate "a cat" --format jpeg >out
+    [ "$(head -c 3 a-cat.jpeg | od -An -tx1 | tr -d ' ')" = ffd8ff ] || fail "a-cat.jpeg is no JPEG"
+    clipgen generate "a cat" --negative "a hat" --guidance 1 2>err && fail "a negative prompt without guidance"
+    [ "$(cat err)" = "clipgen: negative_prompt: has no effect without guidance; guidance_scale is 1" ] || fail "it says: $(cat err)"
+    clipgen generate "a cat" --image cat-1.png --image-weight 2 2>err && fail "an image weight of 2"
+    [ "$(cat err)" = "clipgen: image-weight: 2 is outside 0..1" ] || fail "it says: $(cat err)"
     clipgen models | grep -q '^object: model$' || fail "clipgen models"
     clipgen health | grep -q '^status: ok$' || fail "clipgen health"
     clipgen generate "a cat" -n 17 2>err && fail "n = 17 was taken"
