@@ -1,6 +1,6 @@
 /*
- * What front ends of AUTOMATIC1111's programs speak: /sdapi/v1/txt2img, progress and interrupt of the
- * client's own job, sd-models, samplers, options.
+ * What front ends of AUTOMATIC1111's programs speak: /sdapi/v1/txt2img, progress and interrupt of
+ * the client's own job, sd-models, samplers, options.
  */
 #ifndef SERVER_API_SDAPI_H
 #define SERVER_API_SDAPI_H

@@ -39,7 +39,10 @@ struct app {
 
 /* A turn began recently. */
 bool app_alive(const struct app *app);
-/* New work is taken; else *ret_why says why not. */
+/* New clients shall come; else *ret_why says why not. */
 bool app_ready(const struct app *app, const char **ret_why);
+/* New work is taken: for a moment longer than new clients, so that those who are there already with
+ * a request on its way are not turned away. */
+bool app_takes_work(const struct app *app, const char **ret_why);
 
 #endif

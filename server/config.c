@@ -11,11 +11,14 @@
 #define S struct config
 
 const struct conf_row CONFIG_ROWS[] = {
-    CONF_STRING("server", "listen", "127.0.0.1:8080", 255, S, listen,
-                "address:port of the work listener; *:8080 is every address, port 0 any free one"),
-    CONF_STRING("server", "admin_listen", "", 255, S, admin_listen,
-                "address:port of a second listener for health and metrics, which a full house "
-                "cannot silence; empty: none"),
+    CONF_STRING(
+        "server", "listen", "127.0.0.1:8080", 255, S, listen,
+        "where the work listener is: address:port (*:8080 is every address, port 0 any free "
+        "one), unix:/path, or systemd:NAME for a socket that systemd holds"),
+    CONF_STRING(
+        "server", "admin_listen", "", 255, S, admin_listen,
+        "the same for a second listener for health, metrics and administration, which a full "
+        "house cannot silence; empty: none"),
     CONF_STRING("server", "api_keys", "", 4095, S, api_keys,
                 "file of API keys, looked at again when it changes; empty: the systemd credential "
                 "api-keys if there is one, else everybody is served"),

@@ -1,7 +1,7 @@
 /*
- * The job that each client has under way, for clients whose protocol does not name jobs: they ask how
- * far "it" is, and to stop "it". The last one of a client counts, of as many clients as there are
- * places. Any thread.
+ * The job that each client has under way, for clients whose protocol does not name jobs: they ask
+ * how far "it" is, and to stop "it". The last one of a client counts, of as many clients as there
+ * are places. Any thread.
  */
 #ifndef SERVER_CURRENT_H
 #define SERVER_CURRENT_H

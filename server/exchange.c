@@ -13,7 +13,7 @@ _Static_assert(JOB_CLIENT_MAX >= PEER_NAME_MAX, "an address names a client");
 
 #define STREAM_BLOCK 32768 /* bytes libmicrohttpd asks for at a time */
 
-static struct watched *watched_of(struct MHD_Connection *c)
+static struct connection *peer_of(struct MHD_Connection *c)
 {
     return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
@@ -31,14 +31,14 @@ static void new_id(char id[JOB_ID_MAX])
 
 struct exchange *exchange_new(struct http *h, struct MHD_Connection *c)
 {
-    struct watched *watched = watched_of(c);
-    struct exchange *x = watched ? mem_alloc(1, sizeof *x) : NULL;
+    struct connection *peer = peer_of(c);
+    struct exchange *x = peer ? mem_alloc(1, sizeof *x) : NULL;
 
     if (!x)
         return NULL;
     x->http = h;
     x->connection = c;
-    x->watched = watched;
+    x->peer = peer;
     x->stage = STAGE_HEADERS;
     x->arrived_ns = clock_ns();
     buf_init(&x->body, h->o.body_max);
@@ -66,7 +66,7 @@ void exchange_free(struct exchange *x)
 
 void exchange_deadline(const struct exchange *x, int64_t after_ns)
 {
-    watch_deadline(x->http->o.watch, x->watched, after_ns ? clock_ns() + after_ns : 0);
+    watch_deadline(x->http->o.watch, x->peer->watched, after_ns ? clock_ns() + after_ns : 0);
 }
 
 const char *exchange_header(const struct exchange *x, const char *name)
@@ -88,12 +88,12 @@ void exchange_resume(struct exchange *x)
 
 void exchange_watch(struct exchange *x, void (*gone)(void *exchange))
 {
-    watch_arm(x->http->o.watch, x->watched, gone, x);
+    watch_arm(x->http->o.watch, x->peer->watched, gone, x);
 }
 
 void exchange_beat(struct exchange *x, int64_t every_ns, void (*beat)(void *exchange))
 {
-    watch_beat(x->http->o.watch, x->watched, every_ns, beat, x);
+    watch_beat(x->http->o.watch, x->peer->watched, every_ns, beat, x);
 }
 
 /* ---- a stream ---- */

@@ -46,7 +46,7 @@ struct exchange {
     /* exchange.c's and http.c's own */
     struct http *http;
     struct MHD_Connection *connection;
-    struct watched *watched;
+    struct connection *peer;
     int stage;
     bool waited;      /* has been suspended */
     size_t discarded; /* bytes of a body over the limit */

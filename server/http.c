@@ -15,7 +15,13 @@
 #include "server/route.h"
 
 #define MEMORY_PER_CONNECTION ((size_t)64 << 10) /* request line and headers fit into this */
-#define CLOSE_POLL_US 2000
+
+void connection_coming(struct http *h, struct connection *c, bool coming)
+{
+    if (c->coming != coming)
+        atomic_fetch_add(&h->coming, coming ? 1 : -1);
+    c->coming = coming;
+}
 
 /* ---- receiving ---- */
 
@@ -26,8 +32,10 @@ static enum MHD_Result on_headers(struct exchange *x, const char *path, const ch
     x->method = method;
     http_take_id(x);
     atomic_fetch_add(&x->http->busy, 1);
-    if (http_check(x, &x->http->o))
+    if (http_check(x, &x->http->o)) {
+        connection_coming(x->http, x->peer, false);
         return exchange_send(x, http_has_body(x)); /* before the body: it is not read */
+    }
     exchange_deadline(x, x->http->o.body_ns);
     return MHD_YES;
 }
@@ -56,6 +64,7 @@ static void reply_to_lost_body(struct exchange *x)
 static enum MHD_Result on_complete(struct exchange *x)
 {
     exchange_deadline(x, 0);
+    connection_coming(x->http, x->peer, false);
     if (x->body.failed)
         reply_to_lost_body(x);
     else
@@ -66,7 +75,7 @@ static enum MHD_Result on_complete(struct exchange *x)
 static enum MHD_Result on_resumed(struct exchange *x)
 {
     x->waited = true;
-    watch_disarm(x->http->o.watch, x->watched);
+    watch_disarm(x->http->o.watch, x->peer->watched);
     if (x->gone)
         reply_error(&x->reply, 499, NULL, "the client went away"); /* for the log */
     else
@@ -81,8 +90,10 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     struct exchange *x = exchange_new(cls, c);
 
     (void)uri;
-    if (x)
+    if (x) {
         exchange_deadline(x, x->http->o.header_ns);
+        connection_coming(x->http, x->peer, true);
+    }
     return x;
 }
 
@@ -127,7 +138,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **context,
     if (!x)
         return;
     status = final_status(x, why);
-    watch_disarm(h->o.watch, x->watched);
+    watch_disarm(h->o.watch, x->peer->watched);
     exchange_deadline(x, h->o.idle_ns);
     stats_request(h->o.stats, status);
     if (x->encode_ns)
@@ -139,8 +150,35 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **context,
     access_log(x, status);
     if (x->stage != STAGE_HEADERS)
         atomic_fetch_sub(&h->busy, 1);
+    connection_coming(h, x->peer, false);
     exchange_free(x);
     *context = NULL;
+}
+
+/* NULL without memory: the connection is then refused with its first request. */
+static struct connection *connection_new(struct http *h, int fd)
+{
+    struct connection *c = mem_alloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->watched = watch_add(h->o.watch, fd);
+    if (!c->watched) {
+        mem_free(c);
+        return NULL;
+    }
+    watch_deadline(h->o.watch, c->watched, clock_ns() + h->o.header_ns);
+    connection_coming(h, c, true);
+    return c;
+}
+
+static void connection_free(struct http *h, struct connection *c)
+{
+    if (!c)
+        return;
+    connection_coming(h, c, false);
+    watch_remove(h->o.watch, c->watched);
+    mem_free(c);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *c, void **socket_context,
@@ -149,14 +187,10 @@ static void on_connection(void *cls, struct MHD_Connection *c, void **socket_con
     struct http *h = cls;
     int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 
-    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (*socket_context)
-            watch_remove(h->o.watch, *socket_context);
-        return;
-    }
-    *socket_context = watch_add(h->o.watch, fd);
-    if (*socket_context)
-        watch_deadline(h->o.watch, *socket_context, clock_ns() + h->o.header_ns);
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED)
+        connection_free(h, *socket_context);
+    else
+        *socket_context = connection_new(h, fd);
 }
 
 static void on_log(void *cls, const char *fmt, va_list args)
@@ -230,12 +264,14 @@ void http_quiesce(struct http *h)
         stop_listening(h->deaf_fd);
 }
 
-static void wait_for_answers(struct http *h)
+int http_coming(struct http *h)
 {
-    int64_t until = clock_ns() + h->o.write_ns;
+    return atomic_load(&h->coming);
+}
 
-    while (atomic_load(&h->busy) > 0 && clock_ns() < until)
-        usleep(CLOSE_POLL_US);
+int http_busy(struct http *h)
+{
+    return h ? atomic_load(&h->busy) : 0;
 }
 
 void http_close(struct http *h)
@@ -243,7 +279,6 @@ void http_close(struct http *h)
     if (!h)
         return;
     http_quiesce(h);
-    wait_for_answers(h);
     MHD_stop_daemon(h->daemon);
     if (h->deaf_fd >= 0)
         close(h->deaf_fd);

@@ -29,10 +29,14 @@ struct http_options {
 };
 
 int http_open(const struct http_options *o, struct http **ret_http, struct err *e);
-/* Takes no more connections; answers close theirs. */
+/* Takes no more connections; answers close theirs. What comes on those that are there is answered.
+ */
 void http_quiesce(struct http *h);
-/* Waits for answers that are being written, within write_ns, then ends. No exchange may be
- * suspended. */
+/* Connections whose request is not complete yet, also those that have sent nothing. */
+int http_coming(struct http *h);
+/* Requests whose answer is not out yet. NULL: none. */
+int http_busy(struct http *h);
+/* Cuts off answers that are being written. No exchange may be suspended. */
 void http_close(struct http *h);
 
 #endif

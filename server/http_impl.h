@@ -21,8 +21,17 @@ struct http {
     struct MHD_Daemon *daemon;
     int deaf_fd; /* the number of the listening socket once it is closed; -1: it listens */
     _Atomic bool quiet;
-    _Atomic int busy;
+    _Atomic int busy;   /* requests whose headers are there and whose answer is not out */
+    _Atomic int coming; /* connections whose request is not complete, also before its first byte */
 };
+
+/* What libmicrohttpd keeps for us beside a connection. */
+struct connection {
+    struct watched *watched;
+    bool coming; /* counted in http.coming */
+};
+
+void connection_coming(struct http *h, struct connection *c, bool coming);
 
 /* NULL without memory; a connection that came when there was none is not watched, and not served.
  */

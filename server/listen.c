@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/num.h"
+#include "server/listen_impl.h"
 
-#define BACKLOG 1024
 #define HOST_MAX 256
+#define UNIX "unix:"
+#define SYSTEMD "systemd:"
 
 struct address {
     char host[HOST_MAX]; /* empty: every address */
@@ -49,7 +52,7 @@ static int bind_one(const struct addrinfo *ai)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); /* or a restart waits for TIME_WAIT */
     if (ai->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off); /* "::" is IPv4's "*" too */
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, BACKLOG)) {
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, LISTEN_BACKLOG)) {
         int why = errno;
         close(fd);
         errno = why;
@@ -78,7 +81,7 @@ static int open_family(const char *text, const struct address *a, int family, in
     return 0;
 }
 
-int listen_open(const char *address, int *ret_fd, struct err *e)
+static int listen_tcp(const char *address, int *ret_fd, struct err *e)
 {
     struct address a;
 
@@ -89,15 +92,41 @@ int listen_open(const char *address, int *ret_fd, struct err *e)
     return open_family(address, &a, AF_UNSPEC, ret_fd, e);
 }
 
-void listen_name(int fd, char ret_name[LISTEN_NAME_MAX])
+int listen_open(const char *address, int *ret_fd, struct err *e)
 {
-    struct sockaddr_storage sa;
-    socklen_t n = sizeof sa;
+    if (strncmp(address, UNIX, strlen(UNIX)) == 0)
+        return listen_unix(address + strlen(UNIX), ret_fd, e);
+    if (strncmp(address, SYSTEMD, strlen(SYSTEMD)) == 0)
+        return listen_systemd(address + strlen(SYSTEMD), ret_fd, e);
+    return listen_tcp(address, ret_fd, e);
+}
+
+void listen_forget(const char *address)
+{
+    if (strncmp(address, UNIX, strlen(UNIX)) == 0)
+        unlink(address + strlen(UNIX));
+}
+
+static void name_inet(const struct sockaddr *sa, socklen_t n, char ret_name[LISTEN_NAME_MAX])
+{
     char host[64] = "?", port[8] = "?";
 
-    if (getsockname(fd, (struct sockaddr *)&sa, &n) == 0)
-        getnameinfo((struct sockaddr *)&sa, n, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV);
+    getnameinfo(sa, n, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
     snprintf(ret_name, LISTEN_NAME_MAX, strchr(host, ':') ? "http://[%s]:%s" : "http://%s:%s", host,
              port);
+}
+
+void listen_name(int fd, char ret_name[LISTEN_NAME_MAX])
+{
+    union {
+        struct sockaddr sa;
+        struct sockaddr_un un;
+        struct sockaddr_storage any;
+    } address = { .any = { 0 } };
+    socklen_t n = sizeof address;
+
+    if (getsockname(fd, &address.sa, &n) == 0 && address.sa.sa_family == AF_UNIX)
+        snprintf(ret_name, LISTEN_NAME_MAX, UNIX "%s", address.un.sun_path);
+    else
+        name_inet(&address.sa, n, ret_name);
 }

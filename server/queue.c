@@ -103,6 +103,16 @@ void queue_close(struct queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
+bool queue_closed(struct queue *q)
+{
+    bool closed;
+
+    pthread_mutex_lock(&q->lock);
+    closed = q->closed;
+    pthread_mutex_unlock(&q->lock);
+    return closed;
+}
+
 void queue_wake(struct queue *q)
 {
     pthread_mutex_lock(&q->lock);

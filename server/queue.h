@@ -30,6 +30,7 @@ void queue_unreserve(struct queue *q, int pictures);
  * thread.
  */
 void queue_push(struct queue *q, struct job *job);
+bool queue_closed(struct queue *q);
 /* Refuses new reservations; jobs that have one still come. Any thread. */
 void queue_close(struct queue *q);
 /* Ends a queue_wait early. Any thread, also with a lock of its own held. */

@@ -1,6 +1,7 @@
 #include "server/service.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,12 +10,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/num.h"
 
-static void stop_signals(sigset_t *set)
+#define EXTEND_EVERY_NS INT64_C(1000000000)
+
+static void our_signals(sigset_t *set)
 {
     sigemptyset(set);
     sigaddset(set, SIGTERM);
@@ -73,7 +77,7 @@ int service_open(struct service *s, struct err *e)
 
     *s = (struct service){ .fd = -1 };
     signal(SIGPIPE, SIG_IGN);
-    stop_signals(&set);
+    our_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (read_watchdog(&s->watchdog_ns, e))
         return -1;
@@ -87,14 +91,16 @@ void service_close(struct service *s)
     s->fd = -1;
 }
 
-bool service_asked_to_stop(struct service *s, int timeout_ms)
+enum service_signal service_wait(struct service *s, int timeout_ms)
 {
     struct timespec t = { timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000 };
     sigset_t set;
+    int signal;
 
     (void)s;
-    stop_signals(&set);
-    return sigtimedwait(&set, NULL, &t) > 0;
+    our_signals(&set);
+    signal = sigtimedwait(&set, NULL, &t);
+    return signal <= 0 ? SERVICE_NONE : signal == SIGHUP ? SERVICE_RELOAD : SERVICE_STOP;
 }
 
 static void notify(struct service *s, const char *text)
@@ -106,13 +112,16 @@ static void notify(struct service *s, const char *text)
 
 void service_status(struct service *s, const char *fmt, ...)
 {
-    char text[256] = "STATUS=";
+    char text[SERVICE_STATUS_MAX] = "STATUS=";
     size_t n = strlen(text);
     va_list args;
 
     va_start(args, fmt);
     vsnprintf(text + n, sizeof text - n, fmt, args);
     va_end(args);
+    if (strcmp(text, s->said) == 0)
+        return;
+    memcpy(s->said, text, sizeof s->said);
     notify(s, text);
 }
 
@@ -124,6 +133,32 @@ void service_ready(struct service *s)
 void service_stopping(struct service *s)
 {
     notify(s, "STOPPING=1");
+}
+
+void service_reloading(struct service *s)
+{
+    char text[64];
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now); /* newer systemds want it */
+    snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
+             (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    notify(s, text);
+}
+
+void service_extend(struct service *s)
+{
+    int64_t now = clock_ns();
+
+    if (now - s->extended_ns < EXTEND_EVERY_NS)
+        return;
+    s->extended_ns = now;
+    notify(s, "EXTEND_TIMEOUT_USEC=10000000");
+}
+
+void service_failed(struct service *s)
+{
+    notify(s, "WATCHDOG=trigger");
 }
 
 void service_ping(struct service *s)

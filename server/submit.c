@@ -30,7 +30,7 @@ bool submit_ready(struct app *app, struct exchange *x)
     const char *why;
     struct err e;
 
-    if (app_ready(app, &why))
+    if (app_takes_work(app, &why))
         return true;
     err_set(&e, ERR_UNAVAILABLE, "not ready: %s", why);
     submit_refuse(app, x, &e, NULL);

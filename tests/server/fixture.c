@@ -117,6 +117,8 @@ void fixture_close(struct fixture *f)
     http_quiesce(f->work);
     queue_close(a->queue);
     sched_join(a->sched);
+    while (http_busy(f->work) + http_busy(f->admin) > 0)
+        usleep(500);
     http_close(f->work);
     http_close(f->admin);
     assert_int_equal(watch_count(a->watch), 0);

@@ -59,11 +59,37 @@ static void test_notifications(void **state)
     clock_stop_at(2000000000);  /* a third of WATCHDOG_USEC later */
     service_ping(&s);
     assert_told(manager, "WATCHDOG=1");
+    service_status(&s, "loading %s", "x");
+    assert_told(manager, NULL); /* nothing new */
+    service_extend(&s);
+    assert_told(manager, "EXTEND_TIMEOUT_USEC=10000000");
+    service_extend(&s);
+    assert_told(manager, NULL);
+    service_failed(&s);
+    assert_told(manager, "WATCHDOG=trigger");
     service_stopping(&s);
     assert_told(manager, "STOPPING=1");
     service_close(&s);
     close(manager);
     clock_stop_at(-1);
+}
+
+static void test_reload(void **state)
+{
+    struct service s;
+    char name[64], text[300] = "";
+    int manager = manager_open(name);
+
+    (void)state;
+    setenv("NOTIFY_SOCKET", name, 1);
+    assert_int_equal(service_open(&s, NULL), 0);
+    service_reloading(&s);
+    assert_true(recv(manager, text, sizeof text - 1, 0) > 0);
+    assert_memory_equal(text, "RELOADING=1\nMONOTONIC_USEC=", 27);
+    service_ready(&s);
+    assert_told(manager, "READY=1");
+    service_close(&s);
+    close(manager);
 }
 
 static void test_watchdog_of_another_process(void **state)
@@ -101,22 +127,26 @@ static void test_bad_environment(void **state)
 
 static void test_signals(void **state)
 {
-    static const int SIGNALS[] = { SIGTERM, SIGINT, SIGHUP };
+    static const struct {
+        int signal;
+        enum service_signal means;
+    } CASES[] = { { SIGTERM, SERVICE_STOP }, { SIGINT, SERVICE_STOP }, { SIGHUP, SERVICE_RELOAD } };
     struct service s;
 
     (void)state;
     assert_int_equal(service_open(&s, NULL), 0);
-    assert_false(service_asked_to_stop(&s, 1));
+    assert_int_equal(service_wait(&s, 1), SERVICE_NONE);
     for (int i = 0; i < 3; i++) {
-        raise(SIGNALS[i]);
-        assert_true(service_asked_to_stop(&s, 1000));
-        assert_false(service_asked_to_stop(&s, 1));
+        raise(CASES[i].signal);
+        assert_int_equal(service_wait(&s, 1000), CASES[i].means);
+        assert_int_equal(service_wait(&s, 1), SERVICE_NONE);
     }
     service_close(&s);
 }
 
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_notifications),
+    cmocka_unit_test(test_reload),
     cmocka_unit_test(test_watchdog_of_another_process),
     cmocka_unit_test(test_bad_environment),
     cmocka_unit_test(test_signals),
