@@ -40,8 +40,10 @@ static int need_bundle(struct bench *b, struct err *e)
 {
     if (b->bundle)
         return 0;
-    return bundle_new(&b->preset->config, b->dev, &b->bundle, e) || fill_bundle(b->bundle, e) ? -1
-                                                                                              : 0;
+    return bundle_new(&b->preset->config, b->dev, PARAM_F32, &b->bundle, e) ||
+                   fill_bundle(b->bundle, e)
+               ? -1
+               : 0;
 }
 
 static int make_inputs(struct generation *g, const struct bundle_config *c, struct err *e)

@@ -28,9 +28,8 @@ int random_fill(struct param_list *l, struct err *e)
     for (int i = 0; i < TABLE && !failed; i++)
         table[i] = rng_normal_at(1, 0, (uint64_t)i);
     for (int i = 0; i < l->n && !failed; i++) {
-        struct tensor *t = &l->item[i]->value;
         fill(l->item[i], table, values);
-        failed = device_upload(l->dev, t, 0, values, tensor_bytes(t), e);
+        failed = param_set(l, l->item[i], values, e);
     }
     mem_free(table);
     mem_free(values);

@@ -10,6 +10,8 @@
 
 static const char *const PREFIXES[] = { "clip.", "vqgan.", "gpt.", "condition." };
 enum { N_NETWORKS = 4 };
+/* Whose matrices are held in the bundle's format: the transformers'. */
+static const bool IN_FORMAT[N_NETWORKS] = { true, false, true, false };
 
 /* In the order of PREFIXES. */
 static void lists_of(struct bundle *b, struct param_list *ret_lists[N_NETWORKS])
@@ -32,13 +34,13 @@ static int name_params(struct bundle *b, struct err *e)
     return param_list_check(&b->condition_params, e);
 }
 
-static int alloc_params(struct bundle *b, struct err *e)
+static int alloc_params(struct bundle *b, enum param_format format, struct err *e)
 {
     struct param_list *lists[N_NETWORKS];
 
     lists_of(b, lists);
     for (int i = 0; i < N_NETWORKS; i++)
-        if (param_list_alloc(lists[i], b->dev, false, e))
+        if (param_list_alloc_packed(lists[i], b->dev, IN_FORMAT[i] ? format : PARAM_PLAIN, e))
             return err_prefix(e, "%s ", PREFIXES[i]);
     return 0;
 }
@@ -64,14 +66,14 @@ static int new_bundle(const struct bundle_config *c, struct device *dev, struct 
     return 0;
 }
 
-int bundle_new(const struct bundle_config *c, struct device *dev, struct bundle **ret_bundle,
-               struct err *e)
+int bundle_new(const struct bundle_config *c, struct device *dev, enum param_format format,
+               struct bundle **ret_bundle, struct err *e)
 {
     struct bundle *b;
 
     if (new_bundle(c, dev, &b, e))
         return -1;
-    if (alloc_params(b, e)) {
+    if (alloc_params(b, format, e)) {
         bundle_close(b);
         return -1;
     }
@@ -186,12 +188,13 @@ static int load_file(const char *dir, const char *name, struct bundle *b,
     return rc;
 }
 
-int bundle_open(const char *dir, struct device *dev, struct bundle **ret_bundle, struct err *e)
+int bundle_open(const char *dir, struct device *dev, enum param_format format,
+                struct bundle **ret_bundle, struct err *e)
 {
     struct bundle_config c;
     struct bundle *b;
 
-    if (bundle_config_read(dir, &c, e) || bundle_new(&c, dev, &b, e))
+    if (bundle_config_read(dir, &c, e) || bundle_new(&c, dev, format, &b, e))
         return -1;
     if (load_file(dir, c.vocab_file, b, load_tokenizer, e) ||
         load_file(dir, BUNDLE_WEIGHTS, b, load_weights, e)) {

@@ -70,19 +70,20 @@ struct bundle {
 int bundle_config_read(const char *dir, struct bundle_config *ret_config, struct err *e);
 /* Checks and writes config.json into dir, atomically: the last file of a bundle to be written. */
 int bundle_config_write(const char *dir, const struct bundle_config *c, struct err *e);
-/* Loads a bundle into device memory. */
-int bundle_open(const char *dir, struct device *dev, struct bundle **ret_bundle, struct err *e);
+/* Loads a bundle into device memory. format: of the matrices of CLIP and of the transformer. */
+int bundle_open(const char *dir, struct device *dev, enum param_format format,
+                struct bundle **ret_bundle, struct err *e);
 void bundle_close(struct bundle *b);
 /* Everything that bundle_open checks, without memory for the weights: config.json, the name and
  * shape of every tensor, the vocabulary. */
 int bundle_check(const char *dir, struct err *e);
 /* Writes config.json, model.safetensors (dtype W_F32, W_F16 or W_BF16) and the vocabulary into dir
- * (made if absent). */
+ * (made if absent). Only bundles in PARAM_PLAIN. */
 int bundle_save(const struct bundle *b, const char *dir, enum weights_dtype dtype,
                 const char *vocab_path, struct err *e);
 /* A bundle whose parameters are allocated but not loaded (tests, benchmarks, the trainer's `bundle`
  * stage). The tokenizer is NULL. */
-int bundle_new(const struct bundle_config *c, struct device *dev, struct bundle **ret_bundle,
-               struct err *e);
+int bundle_new(const struct bundle_config *c, struct device *dev, enum param_format format,
+               struct bundle **ret_bundle, struct err *e);
 
 #endif

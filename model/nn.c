@@ -12,7 +12,7 @@ void nn_linear_init(struct nn_linear *m, struct param_list *l, int out, int in, 
 {
     int64_t w[] = { out, in }, b[] = { out };
 
-    m->w = param_add(l, PARAM_DECAY, START_NORMAL, std, 2, w, "%s.weight", name);
+    m->w = param_add(l, PARAM_DECAY | PARAM_LINEAR, START_NORMAL, std, 2, w, "%s.weight", name);
     m->b = bias ? param_add(l, 0, START_ZERO, 0, 1, b, "%s.bias", name) : NULL;
 }
 
@@ -52,8 +52,8 @@ void nn_block_init(struct nn_block *m, struct param_list *l, int width,
     int64_t qkv_w[] = { 3 * (int64_t)width, width }, qkv_b[] = { 3 * (int64_t)width };
 
     nn_norm_init(&m->ln1, l, width, nn_name(prefix, n->ln1).text);
-    m->qkv.w =
-        param_add(l, PARAM_DECAY, START_NORMAL, start->qkv, 2, qkv_w, "%s%s", prefix, n->qkv);
+    m->qkv.w = param_add(l, PARAM_DECAY | PARAM_LINEAR, START_NORMAL, start->qkv, 2, qkv_w, "%s%s",
+                         prefix, n->qkv);
     m->qkv.b = param_add(l, 0, START_ZERO, 0, 1, qkv_b, "%s%s", prefix, n->qkv_bias);
     nn_linear_init(&m->proj, l, width, width, true, start->proj, nn_name(prefix, n->proj).text);
     nn_norm_init(&m->ln2, l, width, nn_name(prefix, n->ln2).text);
@@ -94,6 +94,15 @@ static struct tensor *mlp_hidden(struct pass *p, const struct nn_linear *fc, con
                           : op_quick_gelu(p, nn_linear(p, fc, x));
 }
 
+/* x plus what the branch h ends in; fused where there is no dropout between. */
+static struct tensor *residual(struct pass *p, const struct nn_linear *m, const struct tensor *h,
+                               float dropout, const struct tensor *x)
+{
+    if (p->training && dropout > 0)
+        return op_add(p, x, op_dropout(p, nn_linear(p, m, h), dropout));
+    return op_linear_add(p, h, m->w, m->b, x);
+}
+
 struct tensor *nn_block(struct pass *p, const struct nn_block *m, const struct tensor *x, int heads,
                         bool causal, enum nn_mlp mlp, float dropout, struct kv *kv, int layer)
 {
@@ -104,12 +113,10 @@ struct tensor *nn_block(struct pass *p, const struct nn_block *m, const struct t
 
     h = nn_layernorm(p, &m->ln1, x, NN_BLOCK_EPS);
     h = op_attention(p, nn_linear(p, &m->qkv, h), heads, causal, kv, layer);
-    h = op_dropout(p, nn_linear(p, &m->proj, h), dropout);
-    y = op_add(p, x, h);
+    y = residual(p, &m->proj, h, dropout, x);
     h = nn_layernorm(p, &m->ln2, y, NN_BLOCK_EPS);
     h = mlp_hidden(p, &m->fc, h, mlp); /* [B, T, 4D] */
-    h = op_dropout(p, nn_linear(p, &m->fc_out, h), dropout);
-    return nn_scope_close(p, &scope, op_add(p, y, h));
+    return nn_scope_close(p, &scope, residual(p, &m->fc_out, h, dropout, y));
 }
 
 /* ---- working memory ---- */

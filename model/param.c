@@ -183,6 +183,46 @@ int param_list_alloc(struct param_list *l, struct device *dev, bool with_grads, 
     return param_list_zero_grads(l, e);
 }
 
+static const enum dtype FORMAT_DTYPES[] = {
+    [PARAM_F32] = DTYPE_F32,   [PARAM_F16] = DTYPE_F16,   [PARAM_BF16] = DTYPE_BF16,
+    [PARAM_Q8_0] = DTYPE_Q8_0, [PARAM_Q4_0] = DTYPE_Q4_0,
+};
+
+const char *param_format_name(enum param_format format)
+{
+    return format == PARAM_PLAIN ? "plain" : dtype_name(FORMAT_DTYPES[format]);
+}
+
+static int plan_packed(struct param *param, const struct device *dev, enum param_format format,
+                       struct err *e)
+{
+    const struct tensor *v = &param->value;
+
+    if (format == PARAM_PLAIN || !(param->flags & PARAM_LINEAR))
+        return 0;
+    return device_packed(dev, FORMAT_DTYPES[format], v->dim[0], v->dim[1], &param->value, e);
+}
+
+int param_list_alloc_packed(struct param_list *l, struct device *dev, enum param_format format,
+                            struct err *e)
+{
+    if (param_list_check(l, e))
+        return -1;
+    for (int i = 0; i < l->n; i++)
+        if (plan_packed(l->item[i], dev, format, e))
+            return err_prefix(e, "%s: ", l->item[i]->name);
+    return param_list_alloc(l, dev, false, e);
+}
+
+int param_set(struct param_list *l, struct param *p, const float *values, struct err *e)
+{
+    size_t bytes = (size_t)tensor_count(&p->value) * sizeof *values;
+    int rc = p->value.packed ? device_pack(l->dev, &p->value, DTYPE_F32, values, e)
+                             : device_upload(l->dev, &p->value, 0, values, bytes, e);
+
+    return rc ? err_prefix(e, "%s: ", p->name) : 0;
+}
+
 int param_list_zero_grads(struct param_list *l, struct err *e)
 {
     for (int i = 0; i < l->n; i++)
@@ -223,7 +263,7 @@ static int reset_one(struct param_list *l, int i, uint64_t seed, float *buf, str
 
     for (int64_t k = 0; k < n; k++)
         buf[k] = start_value(param, seed, (uint64_t)i, (uint64_t)k);
-    return device_upload(l->dev, &param->value, 0, buf, tensor_bytes(&param->value), e);
+    return param_set(l, param, buf, e);
 }
 
 int param_list_reset(struct param_list *l, uint64_t seed, struct err *e)

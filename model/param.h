@@ -21,14 +21,23 @@
 enum {
     PARAM_DECAY = 1,  /* weight decay applies (matrices of linear layers) */
     PARAM_CONV = 2,   /* in files [O, I, kh, kw]; in memory [O, kh, kw, I] */
+    PARAM_LINEAR = 8, /* a matrix [O, I] that op_linear alone reads: may be packed */
     PARAM_BUFFER = 4, /* not trained: batch norm statistics, condition means */
 };
 
 enum param_start { START_ZERO, START_ONE, START_NORMAL, START_UNIFORM, START_CONSTANT };
 
+/* How matrices marked PARAM_LINEAR are held: packed (kernels/device.h), in one of the formats, or
+ * plain rows of f32, as training and saving need them. */
+enum param_format { PARAM_F32, PARAM_F16, PARAM_BF16, PARAM_Q8_0, PARAM_Q4_0, PARAM_PLAIN };
+#define PARAM_FORMATS "f32|f16|bf16|q8_0|q4_0" /* the packed ones, in order */
+
+/* "f32", ...; "plain". */
+const char *param_format_name(enum param_format format);
+
 struct param {
     char name[96];       /* as in files, without the network's prefix */
-    struct tensor value; /* F32 */
+    struct tensor value; /* F32, or packed */
     struct tensor grad;  /* data NULL without gradients */
     unsigned flags;
     enum param_start start;
@@ -56,6 +65,11 @@ int param_list_check(const struct param_list *l, struct err *e);
 
 /* Device memory for all values (and, with_grads, for gradients of all but buffers, zeroed). */
 int param_list_alloc(struct param_list *l, struct device *dev, bool with_grads, struct err *e);
+/* The same without gradients, matrices in a format. UNSUPPORTED: the device has it not. */
+int param_list_alloc_packed(struct param_list *l, struct device *dev, enum param_format format,
+                            struct err *e);
+/* Gives a parameter of the list all its values, in the order of its dimensions. */
+int param_set(struct param_list *l, struct param *p, const float *values, struct err *e);
 /* Starting values from (seed, position in the list): the same on every device. */
 int param_list_reset(struct param_list *l, uint64_t seed, struct err *e);
 int param_list_zero_grads(struct param_list *l, struct err *e);

@@ -311,6 +311,12 @@ const struct weights_entry *weights_at(const struct weights *w, int i)
     return &w->entry[i];
 }
 
+void weights_forget(const struct weights *w, const struct weights_entry *entry)
+{
+    if (w->map.data) /* else the bytes are the caller's, and no file has them */
+        file_map_forget(entry->data, entry->bytes);
+}
+
 const struct weights_entry *weights_find(const struct weights *w, const char *name)
 {
     const struct weights_entry key = { .name = name }, *p = &key;

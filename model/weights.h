@@ -35,6 +35,8 @@ int weights_open_memory(const void *data, size_t size, struct weights **ret_weig
 void weights_close(struct weights *w);
 int weights_n(const struct weights *w);
 const struct weights_entry *weights_at(const struct weights *w, int i); /* in file order */
+/* An entry whose values will not be read again soon: the file's pages need not stay in memory. */
+void weights_forget(const struct weights *w, const struct weights_entry *entry);
 const struct weights_entry *weights_find(const struct weights *w, const char *name);
 /* A string of __metadata__; NULL if absent. */
 const char *weights_metadata(const struct weights *w, const char *key);

@@ -196,6 +196,10 @@ int weights_out_add_params(struct weights_out *o, const char *prefix, const stru
         const struct tensor *v = &l->item[i]->value;
         char name[160];
         snprintf(name, sizeof name, "%s%s", prefix, l->item[i]->name);
+        if (v->packed) {
+            err_set(e, ERR_UNSUPPORTED, "tensor %.96s: packed matrices are not written", name);
+            goto out;
+        }
         if (device_download(l->dev, v, 0, values, tensor_bytes(v), e) ||
             add_param(o, name, l->item[i], dtype, values, spare, e))
             goto out;

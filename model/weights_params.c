@@ -1,7 +1,8 @@
 /*
  * From a file into a network's parameters. First every name, shape and dtype is compared, so that
- * one message tells all; then the values go to the device through a staging buffer of a few MiB:
- * the host never holds a second copy of a network.
+ * one message tells all; then the values go to the device, packed straight from the map or through
+ * a staging buffer of a few MiB, and what was read is forgotten: the host never holds a second copy
+ * of a network.
  */
 #include <stdio.h>
 #include <string.h>
@@ -179,6 +180,30 @@ static int upload_param(struct stage *s, const struct weights_entry *t, struct p
     return 0;
 }
 
+/* F64, which no checkpoint of the networks here has: as floats first. */
+static int pack_converted(struct param_list *l, const struct weights_entry *t, struct param *p,
+                          struct err *e)
+{
+    float *values = mem_alloc((size_t)weights_entry_count(t), sizeof *values);
+    int rc = values ? weights_read_f32(t, values, e) || param_set(l, p, values, e)
+                    : err_set(e, ERR_NOMEM, "no memory for its values");
+
+    mem_free(values);
+    return rc ? -1 : 0;
+}
+
+static int pack_param(struct param_list *l, const struct weights_entry *t, struct param *p,
+                      struct err *e)
+{
+    static const enum dtype TYPES[] = {
+        [W_F32] = DTYPE_F32, [W_F16] = DTYPE_F16, [W_BF16] = DTYPE_BF16
+    };
+    int rc = t->dtype == W_F64 ? pack_converted(l, t, p, e)
+                               : device_pack(l->dev, &p->value, TYPES[t->dtype], t->data, e);
+
+    return rc ? err_prefix(e, "tensor %s: ", t->name) : 0;
+}
+
 int weights_load_params(const struct weights *w, const char *prefix, struct param_list *l,
                         const char *const *ignore, struct err *e)
 {
@@ -191,9 +216,11 @@ int weights_load_params(const struct weights *w, const char *prefix, struct para
     if (stage_init(&s, l, e))
         goto out;
     for (int i = 0; i < l->n; i++) {
-        const struct weights_entry *t = find_prefixed(w, prefix, l->item[i], name, sizeof name);
-        if (upload_param(&s, t, l->item[i], e))
+        struct param *p = l->item[i];
+        const struct weights_entry *t = find_prefixed(w, prefix, p, name, sizeof name);
+        if (p->value.packed ? pack_param(l, t, p, e) : upload_param(&s, t, p, e))
             goto out;
+        weights_forget(w, t);
     }
     rc = 0;
 out:

@@ -137,21 +137,22 @@ static const struct engine_calls MODEL_CALLS = {
     .close = model_close,
 };
 
-static void fill_info(struct engine_model *m, int rows)
+static void fill_info(struct engine_model *m, const struct engine_model_options *o)
 {
     const struct bundle_config *c = &m->bundle->config;
     struct engine_info *info = &m->engine.info;
     int grid = vqgan_grid(&c->vqgan);
 
     snprintf(info->model, sizeof info->model, "%s", c->name);
-    snprintf(info->device, sizeof info->device, "%s", device_describe(m->device));
+    snprintf(info->device, sizeof info->device, "%s, weights %s", device_describe(m->device),
+             param_format_name(o->weights));
     info->embed_dim = c->clip.embed_dim;
     info->context = c->clip.text.context;
     info->tokens = grid * grid;
     info->columns = grid;
     info->codebook = c->vqgan.codebook;
     info->side = c->vqgan.resolution;
-    info->rows = rows;
+    info->rows = o->rows;
     info->bytes = gen_bytes(m->gen);
     info->sampling = c->sampling;
 }
@@ -165,12 +166,12 @@ int engine_model_open(const struct engine_model_options *o, struct engine **ret_
         return err_set(e, ERR_NOMEM, "engine: out of memory");
     m->engine.calls = &MODEL_CALLS;
     if (device_open(o->backend, o->threads, &m->device, e) ||
-        bundle_open(o->bundle, m->device, &m->bundle, e) ||
+        bundle_open(o->bundle, m->device, o->weights, &m->bundle, e) ||
         gen_new(m->bundle, o->rows, &m->gen, e)) {
         model_close(&m->engine);
         return -1;
     }
-    fill_info(m, o->rows);
+    fill_info(m, o);
     *ret_engine = &m->engine;
     return 0;
 }

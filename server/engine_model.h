@@ -4,11 +4,13 @@
 #ifndef SERVER_ENGINE_MODEL_H
 #define SERVER_ENGINE_MODEL_H
 
+#include "model/param.h"
 #include "server/engine.h"
 
 struct engine_model_options {
     const char *bundle;  /* directory */
     const char *backend; /* "auto", "cpu", "cuda" */
+    enum param_format weights;
     int threads;         /* CPU threads; 0: all */
     int rows;            /* of a step */
 };

@@ -143,6 +143,8 @@ const struct conf_row CONFIG_ROWS[] = {
          "default guidance scale of a request; 1: none"),
 
     INT("eval", "eval_prompts", "200", 1, 100000, eval_prompts, "held-out prompts"),
+    CHOICE("eval", "eval_weights", "f32", PARAM_FORMATS, eval_weights,
+           "format of matrices in memory, as clipgend's weights"),
     INT("eval", "eval_seed", "7", 0, 9007199254740992.0, eval_seed, "of prompts and pictures"),
     CONF_END,
 };

@@ -71,6 +71,7 @@ struct config {
     int64_t top_k;
     /* [eval] */
     int64_t eval_prompts, eval_seed;
+    int eval_weights; /* enum param_format */
 };
 
 extern const struct conf_row CONFIG_ROWS[];

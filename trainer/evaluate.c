@@ -292,7 +292,9 @@ static int open_all(struct evaluation *v, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for %d prompts", v->n);
     if (stage_open_dataset(v->stage, &v->ds, e))
         return -1;
-    if (bundle_open(v->stage->config->bundle_dir, v->stage->dev, &v->bundle, e))
+    const struct config *c = v->stage->config;
+    enum param_format weights = (enum param_format)c->eval_weights;
+    if (bundle_open(c->bundle_dir, v->stage->dev, weights, &v->bundle, e))
         return -1;
     if (v->bundle->config.vqgan.resolution != v->stage->config->side)
         return err_set(e, ERR_INVALID,

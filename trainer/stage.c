@@ -114,7 +114,7 @@ int stage_open_frozen(const struct stage *s, struct bundle **ret_bundle, struct 
     struct bundle *b;
     if (stage_open_networks(s, &networks, &tok, e))
         return -1;
-    if (bundle_new(&networks, s->dev, &b, e)) {
+    if (bundle_new(&networks, s->dev, PARAM_PLAIN, &b, e)) {
         tokenizer_close(tok);
         return -1;
     }

@@ -75,7 +75,7 @@ static struct bundle *open_bundle(const char *dir, struct device **ret_dev)
     struct bundle *b;
     struct err e = { 0 };
 
-    if (device_open("cpu", 2, ret_dev, &e) || bundle_open(dir, *ret_dev, &b, &e))
+    if (device_open("cpu", 2, ret_dev, &e) || bundle_open(dir, *ret_dev, PARAM_PLAIN, &b, &e))
         fail_msg("%s", e.msg);
     return b;
 }

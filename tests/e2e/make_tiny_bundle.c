@@ -78,7 +78,7 @@ static int make(const char *dir, const char *vocabulary, struct err *e)
     struct device *dev = NULL;
     struct bundle *b = NULL;
     int failed = write_vocabulary(vocabulary, e) || device_open("cpu", 1, &dev, e) ||
-                 bundle_new(&CONFIG, dev, &b, e) || fill(b, e) ||
+                 bundle_new(&CONFIG, dev, PARAM_PLAIN, &b, e) || fill(b, e) ||
                  bundle_save(b, dir, W_F32, vocabulary, e);
 
     bundle_close(b);

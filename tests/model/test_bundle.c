@@ -248,7 +248,7 @@ static struct bundle *random_bundle(struct device *dev)
     struct err e = { 0 };
     struct bundle *b;
 
-    golden_ok(bundle_new(&c, dev, &b, &e), &e);
+    golden_ok(bundle_new(&c, dev, PARAM_PLAIN, &b, &e), &e);
     assert_null(b->tokenizer);
     golden_ok(param_list_reset(&b->clip_params, 1, &e), &e);
     golden_ok(param_list_reset(&b->vqgan_params, 2, &e), &e);
@@ -299,16 +299,16 @@ static void test_save_and_open(void **state)
 
     (void)state;
     save(b, &p, W_F32);
-    golden_ok(bundle_open(p.dir, dev, &back, &e), &e);
+    golden_ok(bundle_open(p.dir, dev, PARAM_PLAIN, &back, &e), &e);
     check_same(b, back);
     assert_int_equal(tokenizer_vocab(back->tokenizer), 546);
     assert_int_equal(b->condition_params.n, 2);
     bundle_close(back);
 
     save(b, &p, W_F16); /* rounds once; what it read back rounds to itself */
-    golden_ok(bundle_open(p.dir, dev, &back, &e), &e);
+    golden_ok(bundle_open(p.dir, dev, PARAM_PLAIN, &back, &e), &e);
     save(back, &p, W_F16);
-    golden_ok(bundle_open(p.dir, dev, &again, &e), &e);
+    golden_ok(bundle_open(p.dir, dev, PARAM_PLAIN, &again, &e), &e);
     check_same(back, again);
     bundle_close(back);
     bundle_close(again);
@@ -328,7 +328,7 @@ static void refuse(const struct place *p, struct device *dev, const char *file, 
     struct bundle *b;
     char want[640];
 
-    assert_int_equal(bundle_open(p->dir, dev, &b, &e), -1);
+    assert_int_equal(bundle_open(p->dir, dev, PARAM_PLAIN, &b, &e), -1);
     snprintf(want, sizeof want, "%s: %s", file, message);
     want[sizeof e.msg - 1] = '\0';
     assert_string_equal(e.msg, want);
@@ -409,7 +409,7 @@ static void test_wrong_files(void **state)
     refuse(&p, dev, p.weights, "5 bytes are too few for a safetensors file");
 
     unlink(p.config);
-    assert_int_equal(bundle_open(p.dir, dev, &b, &e), -1);
+    assert_int_equal(bundle_open(p.dir, dev, PARAM_PLAIN, &b, &e), -1);
     assert_int_equal(e.code, ERR_NOT_FOUND);
     buf_release(&text);
     bundle_close(b);

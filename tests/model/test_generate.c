@@ -24,16 +24,21 @@ struct bench {
     struct gen *g;
 };
 
-static struct bench bench_open(bool null_cond, int rows, int threads)
+static struct bench bench_open_in(enum param_format format, bool null_cond, int rows, int threads)
 {
     struct bench t = { 0 };
     struct err e = { 0 };
 
     golden_ok(device_open("cpu", threads, &t.dev, &e), &e);
-    t.b = tiny_bundle(t.dev, null_cond);
+    t.b = tiny_bundle_in(t.dev, null_cond, format);
     golden_ok(gen_new(t.b, rows, &t.g, &e), &e);
     assert_true(gen_bytes(t.g) > 0);
     return t;
+}
+
+static struct bench bench_open(bool null_cond, int rows, int threads)
+{
+    return bench_open_in(PARAM_PLAIN, null_cond, rows, threads);
 }
 
 static void bench_close(struct bench *t)
@@ -204,12 +209,11 @@ static void run_together(struct gen *g, struct result ret[8])
         take(g, slot[k], &ret[k]);
 }
 
-static void test_company_changes_nothing(void **state)
+static void check_company(enum param_format format)
 {
-    struct bench t = bench_open(true, 16, 2);
+    struct bench t = bench_open_in(format, true, 16, 2);
     struct result alone, together[8];
 
-    (void)state;
     run_together(t.g, together);
     for (int k = 0; k < 8; k++) {
         run_alone(t.g, k, &alone);
@@ -222,17 +226,31 @@ static void test_company_changes_nothing(void **state)
     bench_close(&t);
 }
 
-static void test_threads_change_nothing(void **state)
+static void test_company_changes_nothing(void **state)
 {
-    struct bench one = bench_open(true, 16, 1), two = bench_open(true, 16, 2);
+    (void)state;
+    for (enum param_format format = PARAM_F32; format <= PARAM_PLAIN; format++)
+        check_company(format);
+}
+
+static void check_threads(enum param_format format)
+{
+    struct bench one = bench_open_in(format, true, 16, 1);
+    struct bench two = bench_open_in(format, true, 16, 2);
     struct result a[8], b[8];
 
-    (void)state;
     run_together(one.g, a);
     run_together(two.g, b);
     assert_memory_equal(a, b, sizeof a);
     bench_close(&one);
     bench_close(&two);
+}
+
+static void test_threads_change_nothing(void **state)
+{
+    (void)state;
+    for (enum param_format format = PARAM_F32; format <= PARAM_PLAIN; format++)
+        check_threads(format);
 }
 
 static void test_seed_decides(void **state)

@@ -90,7 +90,7 @@ static int try_bundle(struct world *w, struct err *e)
 {
     struct bundle *b;
 
-    if (bundle_new(&w->b->config, w->dev, &b, e))
+    if (bundle_new(&w->b->config, w->dev, PARAM_PLAIN, &b, e))
         return -1;
     bundle_close(b);
     return 0;

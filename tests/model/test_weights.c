@@ -508,12 +508,125 @@ static void test_misfits(void **state)
     device_close(dev);
 }
 
+/* ---- packed parameters ---- */
+
+/* A matrix in a format beside a plain vector. */
+static void packed_init(struct param_list *l, struct device *dev, enum param_format format)
+{
+    struct err e;
+
+    param_list_init(l);
+    param_add(l, PARAM_LINEAR, START_ZERO, 0, 2, (int64_t[]){ 5, 40 }, "lin.weight");
+    param_add(l, 0, START_ZERO, 0, 1, (int64_t[]){ 5 }, "lin.bias");
+    assert_int_equal(param_list_alloc_packed(l, dev, format, &e), 0);
+}
+
+/* A file of both, the matrix stored as dtype; opened, and its bytes to free afterwards. */
+static struct weights *matrix_file(const float *matrix, enum weights_dtype dtype, const char *path)
+{
+    static const float bias[5] = { 1, 2, 3, 4, 5 };
+    struct weights_out *o;
+    struct weights *w;
+    double wide[200];
+    struct err e;
+
+    for (int i = 0; i < 200; i++)
+        wide[i] = matrix[i];
+    assert_int_equal(weights_out_new(&o, &e), 0);
+    assert_int_equal(weights_out_add(o, "net.lin.weight", dtype, 2, (int64_t[]){ 5, 40 },
+                                     dtype == W_F64 ? (const void *)wide : matrix, &e),
+                     0);
+    assert_int_equal(
+        weights_out_add(o, "net.lin.bias", W_F32, 1, (int64_t[]){ 5 }, bias, &e), 0);
+    assert_int_equal(weights_out_write(o, path, &e), 0);
+    weights_out_free(o);
+    assert_int_equal(weights_open(path, &w, &e), 0);
+    unlink(path);
+    return w;
+}
+
+static void check_same_packed(struct device *dev, const struct param_list *a,
+                              const struct param_list *b)
+{
+    const struct tensor *x = &a->item[0]->value, *y = &b->item[0]->value;
+    size_t n = tensor_bytes(x);
+    char *xs = mem_alloc(n, 1), *ys = mem_alloc(n, 1);
+    struct err e;
+
+    assert_true(x->packed > 0);
+    assert_int_equal(tensor_bytes(y), n);
+    assert_int_equal(device_download(dev, x, 0, xs, n, &e), 0);
+    assert_int_equal(device_download(dev, y, 0, ys, n, &e), 0);
+    assert_memory_equal(xs, ys, n);
+    mem_free(xs);
+    mem_free(ys);
+}
+
+/* Straight from a file of any dtype gives what the values give. */
+static void test_packed_params(void **state)
+{
+    static const enum weights_dtype DTYPES[] = { W_F64, W_F32, W_F16, W_BF16 };
+    struct param_list want, got;
+    struct device *dev;
+    float matrix[200];
+    char path[256];
+    struct err e;
+
+    (void)state;
+    assert_int_equal(device_open("cpu", 2, &dev, &e), 0);
+    out_path(path, sizeof path, "packed");
+    for (int i = 0; i < 200; i++) /* numbers that every dtype has */
+        matrix[i] = (float)(i * 37 % 63 - 31) / 16;
+    for (enum param_format format = PARAM_F32; format < PARAM_PLAIN; format++) {
+        packed_init(&want, dev, format);
+        assert_int_equal(param_set(&want, want.item[0], matrix, &e), 0);
+        for (int i = 0; i < 4; i++) {
+            struct weights *w = matrix_file(matrix, DTYPES[i], path);
+            packed_init(&got, dev, format);
+            assert_int_equal(weights_load_params(w, "net.", &got, NULL, &e), 0);
+            check_same_packed(dev, &got, &want);
+            weights_close(w);
+            param_list_release(&got);
+        }
+        param_list_release(&want);
+    }
+    device_close(dev);
+}
+
+static void test_packed_refusals(void **state)
+{
+    struct param_list l;
+    struct device *dev;
+    struct weights_out *o;
+    float matrix[200] = { 0 };
+    char path[256];
+    struct err e;
+
+    (void)state;
+    assert_int_equal(device_open("cpu", 1, &dev, &e), 0);
+    out_path(path, sizeof path, "packed");
+    matrix[3 * 40 + 39] = 70000;
+    struct weights *w = matrix_file(matrix, W_F32, path);
+    packed_init(&l, dev, PARAM_F16);
+    assert_int_equal(weights_load_params(w, "net.", &l, NULL, &e), -1);
+    assert_err(&e, ERR_FORMAT,
+               "tensor net.lin.weight: row 3 holds a number beyond what f16 can hold, +-65504");
+    assert_int_equal(weights_out_new(&o, &e), 0);
+    assert_int_equal(weights_out_add_params(o, "net.", &l, W_F32, &e), -1);
+    assert_err(&e, ERR_UNSUPPORTED, "tensor net.lin.weight: packed matrices are not written");
+    weights_out_free(o);
+    weights_close(w);
+    param_list_release(&l);
+    device_close(dev);
+}
+
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_refusals),         cmocka_unit_test(test_header_length),
     cmocka_unit_test(test_empty_and_padded), cmocka_unit_test(test_round_trip),
     cmocka_unit_test(test_streamed),         cmocka_unit_test(test_open_file),
     cmocka_unit_test(test_wrong_kinds),      cmocka_unit_test(test_reference_files),
-    cmocka_unit_test(test_params),           cmocka_unit_test(test_misfits),
+    cmocka_unit_test(test_params),           cmocka_unit_test(test_misfits),          cmocka_unit_test(test_packed_params),
+    cmocka_unit_test(test_packed_refusals),
 };
 
 TEST_MAIN(TESTS)

@@ -41,7 +41,7 @@ struct bundle_config tiny_bundle_config(bool null_cond)
 }
 
 /* A parameter that the reference has not keeps what it had. */
-static void load_one(const struct weights *w, struct device *dev, struct param *p)
+static void load_one(const struct weights *w, struct param_list *l, struct param *p)
 {
     const struct weights_entry *t = weights_find(w, p->name);
     const int64_t *d = p->value.dim;
@@ -57,7 +57,7 @@ static void load_one(const struct weights *w, struct device *dev, struct param *
         weights_filters_in(file, (size_t)d[0], (size_t)d[3], (size_t)(d[1] * d[2]), memory);
     else
         memcpy(memory, file, n * sizeof *file);
-    golden_ok(device_upload(dev, &p->value, 0, memory, n * sizeof *memory, &e), &e);
+    golden_ok(param_set(l, p, memory, &e), &e);
     mem_free(file);
     mem_free(memory);
 }
@@ -71,17 +71,22 @@ static void load(const char *name, struct param_list *l)
     snprintf(path, sizeof path, "%s/tests/data/golden/%s", test_srcdir(), name);
     golden_ok(weights_open(path, &w, &e), &e);
     for (int i = 0; i < l->n; i++)
-        load_one(w, l->dev, l->item[i]);
+        load_one(w, l, l->item[i]);
     weights_close(w);
 }
 
 struct bundle *tiny_bundle(struct device *dev, bool null_cond)
 {
+    return tiny_bundle_in(dev, null_cond, PARAM_PLAIN);
+}
+
+struct bundle *tiny_bundle_in(struct device *dev, bool null_cond, enum param_format format)
+{
     struct bundle_config c = tiny_bundle_config(null_cond);
     struct err e = { 0 };
     struct bundle *b;
 
-    golden_ok(bundle_new(&c, dev, &b, &e), &e);
+    golden_ok(bundle_new(&c, dev, format, &b, &e), &e);
     golden_ok(param_list_reset(&b->gpt_params, 1, &e), &e);
     load("clip_tiny.safetensors", &b->clip_params);
     load("gpt_tiny.safetensors", &b->gpt_params);

@@ -230,7 +230,7 @@ static void test_bundle_draws(void **state)
     (void)state;
     run_stage("bundle");
     assert_int_equal(device_open("cpu", 1, &dev, NULL), 0);
-    if (bundle_open(tmp_path("bundle"), dev, &b, &e))
+    if (bundle_open(tmp_path("bundle"), dev, PARAM_PLAIN, &b, &e))
         fail_msg("%s", e.msg);
     assert_int_equal(b->config.gpt.tokens, 16);
     assert_int_equal(gen_new(b, 4, &g, NULL), 0);
