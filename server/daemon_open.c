@@ -53,6 +53,7 @@ static int open_engine(struct daemon *d, struct err *e)
     const struct config *c = d->config;
     bool is_path = strchr(c->bundle, '/') != NULL;
     struct engine_model_options o = { .backend = config_backend_name(c),
+                                      .weights = (enum param_format)c->weights,
                                       .threads = (int)c->cpu_threads,
                                       .rows = (int)c->rows };
     char *path = is_path ? mem_strdup(c->bundle) : file_join(CLIPGEN_MODELDIR, c->bundle);
