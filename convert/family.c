@@ -252,6 +252,14 @@ int family_recognise(enum network n, const struct tensors *t, const struct famil
     return set_unknown(n, t, e);
 }
 
+const struct family *family_of_sign(const char *sign)
+{
+    for (size_t i = 0; i < N_FAMILIES; i++)
+        if (!strcmp(FAMILIES[i].sign, sign))
+            return &FAMILIES[i];
+    return NULL;
+}
+
 bool family_rename(const struct family *f, const struct networks *n, const char *ours,
                    struct renamed *ret)
 {

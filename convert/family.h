@@ -50,6 +50,8 @@ const char *family_network_name(enum network n);
  */
 int family_recognise(enum network n, const struct tensors *t, const struct family **ret_family,
                      struct err *e);
+/* The family of a sign; NULL if there is none. */
+const struct family *family_of_sign(const char *sign);
 /* How the family spells one of our parameters; false: it has none. */
 bool family_rename(const struct family *f, const struct networks *n, const char *ours,
                    struct renamed *ret);

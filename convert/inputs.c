@@ -85,13 +85,15 @@ static int plan_one(struct inputs *in, enum network n, struct err *e)
 
 int inputs_plan(struct inputs *in, struct err *e)
 {
+    /* As model/bundle_save.c writes them: the same weights are the same file. */
+    static const enum network ORDER[] = { NETWORK_CLIP, NETWORK_VQGAN, NETWORK_GPT };
     int before = 0;
 
-    for (int n = 0; n < N_NETWORKS; n++) {
-        if (plan_one(in, (enum network)n, e))
+    for (int i = 0; i < N_NETWORKS; i++) {
+        if (plan_one(in, ORDER[i], e))
             return -1;
         if (in->plan.n_misfits > before)
-            fprintf(stderr, "%s:\n%s", in->of[n].path, in->plan.misfits.data);
+            fprintf(stderr, "%s:\n%s", in->of[ORDER[i]].path, in->plan.misfits.data);
         buf_clear(&in->plan.misfits);
         before = in->plan.n_misfits;
     }

@@ -5,8 +5,10 @@
 #include <stdio.h>
 
 #include "convert/conversion.h"
+#include "convert/export.h"
 #include "convert/inspect.h"
 #include "convert/options.h"
+#include "convert/verify.h"
 
 static volatile sig_atomic_t stop_flag;
 
@@ -28,7 +30,9 @@ static void catch_signals(void)
 static void help(void)
 {
     puts("usage: clipgen-convert --clip FILE|DIR --gpt FILE --vqgan FILE --output DIR [flags]\n"
-         "       clipgen-convert --inspect FILE\n\n"
+         "       clipgen-convert --inspect FILE\n"
+         "       clipgen-convert --verify BUNDLE\n"
+         "       clipgen-convert --export hfailab|hf --bundle BUNDLE --output DIR\n\n"
          "Makes a bundle for clipgend of PyTorch and safetensors checkpoints, without Python and "
          "without\nrunning anything that is in them. Whose weights they are and their sizes are "
          "read off the tensors.\n\n"
@@ -52,6 +56,10 @@ static int run(const struct options *o, struct err *e)
 {
     if (*o->inspect)
         return inspect_file(o->inspect, *o->key ? o->key : NULL, stdout, e);
+    if (*o->verify)
+        return verify_bundle(o->verify, stdout, e);
+    if (o->export)
+        return export_run(o, stdout, e);
     catch_signals();
     return conversion_run(o, &stop_flag, stdout, e);
 }

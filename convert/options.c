@@ -43,5 +43,9 @@ const struct conf_row OPTIONS_ROWS[] = {
               "epsilon of the VQGAN's group norms; 0: 1e-5 for HFAiLab, 1e-6 for others"),
     PATH(OTHER, inspect,
          "print every tensor of this file: name, dtype, shape, minimum, maximum, NaN"),
+    PATH(OTHER, verify, "check this bundle: fields, tensors, vocabulary, SHA-256, every value"),
+    CONF_ENUM(OTHER, "export", "no", "no|hfailab|hf", struct options, export,
+              "write --bundle under the names of HFAiLab/clip-gen, or CLIP under Hugging Face's"),
+    PATH(OTHER, bundle, "the bundle to export"),
     CONF_END,
 };

@@ -11,13 +11,15 @@
 /* In the order of their choices in the table. */
 enum options_range { OPTIONS_RANGE_AUTO, OPTIONS_RANGE_SIGNED, OPTIONS_RANGE_UNIT };
 enum options_switch { OPTIONS_AUTO, OPTIONS_NO, OPTIONS_YES };
+enum options_export { OPTIONS_EXPORT_NO, OPTIONS_EXPORT_HFAILAB, OPTIONS_EXPORT_HF };
 
 /* Texts are "" and numbers 0 where a flag is not given. */
 struct options {
     char *clip, *vqgan, *gpt, *vocab, *output; /* a conversion */
     int dtype;                                 /* index into options_dtypes */
     char *name, *licence, *licence_file;
-    char *inspect, *verify, *export; /* or one of these */
+    char *inspect, *verify, *bundle; /* or one of these */
+    int export;                      /* enum options_export: of `bundle` into `output` */
     char *key;
     int clip_activation; /* enum hints_activation */
     int64_t clip_heads, clip_text_heads, gpt_heads;

@@ -75,7 +75,8 @@ int machine_pop_marked(struct machine *m, struct pickle ***ret_items, size_t *re
     if (!m->n_marks)
         return err_set(e, ERR_FORMAT, "no mark on the stack");
     *ret_n = machine_above_mark(m);
-    *ret_items = m->stack + m->mark[--m->n_marks];
+    m->n_marks--;
+    *ret_items = *ret_n ? m->stack + m->mark[m->n_marks] : NULL;
     m->n -= *ret_n;
     return 0;
 }

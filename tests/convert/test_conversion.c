@@ -7,68 +7,9 @@
 #include "convert/conversion.h"
 #include "model/bundle.h"
 #include "tests/convert/reference.h"
+#include "tests/convert/small.h"
 #include "tests/test.h"
 #include "tests/tmp.h"
-
-#define FAMILIES "/tests/data/convert/families/"
-#define VOCABULARY "/tests/data/golden/tokenizer/bpe_tiny.txt.gz"
-
-static const volatile sig_atomic_t running = 0;
-
-/* A path in the source tree; valid until the next call but seven. */
-static const char *data(const char *rest)
-{
-    static char paths[8][512];
-    static int next;
-    char *path = paths[next++ % 8];
-
-    snprintf(path, sizeof paths[0], "%s%s", test_srcdir(), rest);
-    return path;
-}
-
-/* What every small network needs said, because its heads are not 64 wide. */
-static void small_options(struct options *o, const char *clip, const char *vqgan, const char *out)
-{
-    const char *const set[][2] = {
-        { "clip", clip },
-        { "vqgan", vqgan },
-        { "gpt", data(FAMILIES "gpt_coco.pt") },
-        { "vocab", data(VOCABULARY) },
-        { "output", out },
-        { "clip_heads", "2" },
-        { "clip_text_heads", "1" },
-        { "gpt_heads", "2" },
-        { "vqgan_groups", "2" },
-        { "licence", "MIT" },
-    };
-    struct err e = { 0 };
-
-    memset(o, 0, sizeof *o);
-    assert_int_equal(conf_defaults(OPTIONS_ROWS, o, &e), 0);
-    for (size_t i = 0; i < sizeof set / sizeof *set; i++)
-        if (conf_set(OPTIONS_ROWS, o, set[i][0], set[i][1], &e))
-            fail_msg("%s", e.msg);
-}
-
-static int convert(const struct options *o, struct err *e)
-{
-    FILE *quiet = fopen("/dev/null", "w");
-    int rc;
-
-    assert_non_null(quiet);
-    rc = conversion_run(o, &running, quiet, e);
-    fclose(quiet);
-    return rc;
-}
-
-static void convert_ok(struct options *o)
-{
-    struct err e = { 0 };
-
-    if (convert(o, &e))
-        fail_msg("%s", e.msg);
-    conf_release(OPTIONS_ROWS, o);
-}
 
 static struct bundle *open_bundle(const char *dir, struct device **ret_dev)
 {
@@ -97,7 +38,7 @@ static void check_clip(struct bundle *b, bool equal)
     struct reference_clip r;
     struct err e = { 0 };
 
-    if (reference_clip(b, data(FAMILIES "clip.expected.safetensors"), &r, &e))
+    if (reference_clip(b, small_path(FAMILIES "clip.expected.safetensors"), &r, &e))
         fail_msg("%s", e.msg);
     if (equal) {
         assert_true(r.image < 2e-5 && r.text < 2e-5);
@@ -111,7 +52,7 @@ static void check_gpt(struct bundle *b)
     struct reference_gpt r;
     struct err e = { 0 };
 
-    if (reference_gpt(b, data(FAMILIES "gpt.expected.safetensors"), &r, &e))
+    if (reference_gpt(b, small_path(FAMILIES "gpt.expected.safetensors"), &r, &e))
         fail_msg("%s", e.msg);
     assert_true(r.logits < 2e-5);
     assert_int_equal(r.greedy, r.tokens);
@@ -125,7 +66,7 @@ static void check_vqgan(struct bundle *b, const char *expected)
     struct err e = { 0 };
 
     snprintf(path, sizeof path, FAMILIES "%s", expected);
-    if (reference_vqgan(b, data(path), &r, &e))
+    if (reference_vqgan(b, small_path(path), &r, &e))
         fail_msg("%s", e.msg);
     assert_true(r.latents < 1e-4);
     assert_int_equal(r.equal_codes, r.codes);
@@ -143,8 +84,8 @@ static void every_family_computes_what_torch_does(void **state)
         snprintf(clip, sizeof clip, FAMILIES "%s", FAMILY_CASES[i].clip);
         snprintf(vqgan, sizeof vqgan, FAMILIES "%s", FAMILY_CASES[i].vqgan);
         snprintf(out, sizeof out, "case%zu", i);
-        small_options(&o, data(clip), data(vqgan), tmp_path(out));
-        convert_ok(&o);
+        small_options(&o, small_path(clip), small_path(vqgan), tmp_path(out));
+        small_convert(&o);
         struct bundle *b = open_bundle(tmp_path(out), &dev);
         check_clip(b, FAMILY_CASES[i].quick_gelu);
         check_gpt(b);
@@ -162,8 +103,8 @@ static void read_digest(const char *clip, const char *vqgan, const char *out,
     struct err e = { 0 };
     struct options o;
 
-    small_options(&o, data(clip), data(vqgan), tmp_path(out));
-    convert_ok(&o);
+    small_options(&o, small_path(clip), small_path(vqgan), tmp_path(out));
+    small_convert(&o);
     assert_int_equal(bundle_config_read(tmp_path(out), ret, &e), 0);
 }
 
@@ -219,7 +160,7 @@ static void options_go_before_files(void **state)
     struct bundle_config c;
     struct options o;
 
-    small_options(&o, data(FAMILIES "open_clip"), data(FAMILIES "taming.safetensors"),
+    small_options(&o, small_path(FAMILIES "open_clip"), small_path(FAMILIES "taming.safetensors"),
                   tmp_path("o"));
     assert_int_equal(conf_set(OPTIONS_ROWS, &o, "clip_activation", "quick_gelu", &e) ||
                          conf_set(OPTIONS_ROWS, &o, "vqgan_range", "unit", &e) ||
@@ -227,7 +168,7 @@ static void options_go_before_files(void **state)
                          conf_set(OPTIONS_ROWS, &o, "name", "mine", &e) ||
                          conf_set(OPTIONS_ROWS, &o, "dtype", "f16", &e),
                      0);
-    convert_ok(&o);
+    small_convert(&o);
     assert_int_equal(bundle_config_read(tmp_path("o"), &c, &e), 0);
     assert_true(c.clip.quick_gelu && c.vqgan.unit_range);
     assert_float_equal(c.vqgan.norm_eps, 1e-4, 1e-10);
@@ -267,11 +208,12 @@ static void what_does_not_fit_is_refused(void **state)
         const char *value = REFUSED[i].value;
         struct err e = { 0 };
         struct options o;
-        small_options(&o, data(FAMILIES "openai.pt"), data(FAMILIES "vqgan_coco.pt"),
+        small_options(&o, small_path(FAMILIES "openai.pt"), small_path(FAMILIES "vqgan_coco.pt"),
                       tmp_path("refused"));
-        assert_int_equal(
-            conf_set(OPTIONS_ROWS, &o, REFUSED[i].key, *value == '/' ? data(value) : value, &e), 0);
-        assert_int_equal(convert(&o, &e), -1);
+        assert_int_equal(conf_set(OPTIONS_ROWS, &o, REFUSED[i].key,
+                                  *value == '/' ? small_path(value) : value, &e),
+                         0);
+        assert_int_equal(small_try(&o, &e), -1);
         if (!strstr(e.msg, REFUSED[i].msg))
             fail_msg("'%s' instead of '%s'", e.msg, REFUSED[i].msg);
         assert_false(file_exists(tmp_path("refused")));
@@ -287,8 +229,9 @@ static void a_directory_in_use_is_left_alone(void **state)
 
     assert_int_equal(file_make_dirs(tmp_path("used"), &e), 0);
     assert_int_equal(file_write(tmp_path("used/file"), "x", 1, &e), 0);
-    small_options(&o, data(FAMILIES "openai.pt"), data(FAMILIES "vqgan_coco.pt"), tmp_path("used"));
-    assert_int_equal(convert(&o, &e), -1);
+    small_options(&o, small_path(FAMILIES "openai.pt"), small_path(FAMILIES "vqgan_coco.pt"),
+                  tmp_path("used"));
+    assert_int_equal(small_try(&o, &e), -1);
     assert_non_null(strstr(e.msg, "used: exists and is not empty"));
     assert_false(file_exists(tmp_path("used/config.json")));
     conf_release(OPTIONS_ROWS, &o);
@@ -305,7 +248,7 @@ static void a_stopped_conversion_leaves_nothing(void **state)
     size_t n;
 
     assert_int_equal(file_make_dirs(tmp_path("stop"), &e), 0);
-    small_options(&o, data(FAMILIES "openai.pt"), data(FAMILIES "vqgan_coco.pt"),
+    small_options(&o, small_path(FAMILIES "openai.pt"), small_path(FAMILIES "vqgan_coco.pt"),
                   tmp_path("stop/bundle"));
     assert_int_equal(conversion_run(&o, &stopped, quiet, &e), -1);
     assert_int_equal(e.code, ERR_CANCELLED);
