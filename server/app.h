@@ -31,6 +31,7 @@ struct app {
     int full_status;      /* 429 or 503 */
     size_t body_max;      /* bytes */
     int queue_max;        /* pictures */
+    bool web_page;        /* is shown at / */
     int64_t heartbeat_ns; /* of streams */
     int64_t stuck_ns;     /* a scheduler turn longer than this is not alive */
     int64_t started_ns, started_unix;

@@ -51,6 +51,8 @@ const struct conf_row CONFIG_ROWS[] = {
               "for clients that always send gpt-image-1 or the like"),
     CONF_BOOL("server", "image_metadata", "true", S, image_metadata,
               "PNG and JPEG files say how they were made, unless the request says otherwise"),
+    CONF_BOOL("server", "web_page", "true", S, web_page,
+              "a page for people at /: a prompt, a picture, sliders, and what was drawn"),
     CONF_ENUM("server", "log_level", "info", "error|warn|info|debug", S, log_level,
               "least important lines to log"),
     CONF_INT("limits", "body_max_kib", "16384", 1, 262144, S, body_max_kib,

@@ -20,7 +20,7 @@ struct config {
     int64_t threads, connections, queue_max, jobs_max;
     double jobs_ttl_s, heartbeat_s, timeout_s, drain_s, stuck_s;
     bool half_close_is_gone;
-    bool any_model, image_metadata;
+    bool any_model, image_metadata, web_page;
     int log_level; /* enum log_level */
     /* [limits] */
     int64_t body_max_kib, image_pixels_max;

@@ -108,6 +108,7 @@ static void fill_app(struct daemon *d)
     a->full_status = config_full_status(d->config);
     a->body_max = (size_t)d->config->body_max_kib << 10;
     a->queue_max = (int)d->config->queue_max;
+    a->web_page = d->config->web_page;
     a->limits.any_model = d->config->any_model;
     a->limits.metadata = d->config->image_metadata;
     a->limits.timeout_ms = (int)(d->config->timeout_s * 1000);

@@ -13,8 +13,13 @@
 #include "server/api_openai.h"
 #include "server/api_sdapi.h"
 #include "server/api_tokens.h"
+#include "server/api_web.h"
 
 const struct route ROUTES_WORK[] = {
+    { .method = "GET", .path = "/", .run = api_web, .open = true },
+    { .method = "GET", .path = "/style.css", .run = api_web, .open = true },
+    { .method = "GET", .path = "/app.js", .run = api_web, .open = true },
+    { .method = "GET", .path = "/events.js", .run = api_web, .open = true },
     { .method = "POST",
       .path = "/v1/generate",
       .body = ROUTE_JSON,

@@ -100,6 +100,7 @@ void fixture_open(struct fixture *f, const struct fixture_options *o)
     a->full_status = o->full_status;
     a->body_max = o->body_max;
     a->queue_max = o->queue_max;
+    a->web_page = true;
     a->limits.timeout_ms = (int)(o->timeout_s * 1000);
     a->heartbeat_ns = ns(o->heartbeat_s);
     a->stuck_ns = ns(20);

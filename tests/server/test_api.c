@@ -572,6 +572,38 @@ static void test_sd_options_are_taken(void **state)
 
 /* ---- what there is ---- */
 
+/* The page is there, may load nothing but its own, and can be turned off. */
+static void test_web_page(void **state)
+{
+    static const struct {
+        const char *path, *type, *word;
+    } FILES[] = {
+        { "/", "text/html; charset=utf-8", "<title>clipgen</title>" },
+        { "/style.css", "text/css; charset=utf-8", "#gallery" },
+        { "/app.js", "text/javascript; charset=utf-8", "v1/generate" },
+        { "/events.js", "text/javascript; charset=utf-8", "export async function* events" },
+    };
+    struct fixture f;
+    struct answer a;
+
+    (void)state;
+    open_default(&f);
+    for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
+        client_get(f.port, FILES[i].path, &a);
+        assert_int_equal(a.status, 200);
+        assert_string_equal(answer_header(&a, "Content-Type"), FILES[i].type);
+        assert_memory_equal(answer_header(&a, "Content-Security-Policy"), "default-src 'none';", 19);
+        assert_string_equal(answer_header(&a, "X-Content-Type-Options"), "nosniff");
+        assert_non_null(strstr(a.body.data, FILES[i].word));
+        answer_release(&a);
+    }
+    f.app.web_page = false;
+    client_get(f.port, "/", &a);
+    assert_int_equal(a.status, 404);
+    answer_release(&a);
+    fixture_close(&f);
+}
+
 static void test_models(void **state)
 {
     struct fixture f;
@@ -630,6 +662,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_progress_and_interrupt),
     cmocka_unit_test(test_sd_lists),
     cmocka_unit_test(test_sd_options_are_taken),
+    cmocka_unit_test(test_web_page),
     cmocka_unit_test(test_models),
     cmocka_unit_test(test_capabilities),
 };

@@ -249,7 +249,7 @@ static void test_refusals(void **state)
         const char *code, *message;
     } CASES[] = {
         { "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", 404, "not_found", "/nowhere: no such path" },
-        { "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 404, "not_found", "/: no such path" },
+        { "GET /x/ HTTP/1.1\r\nHost: x\r\n\r\n", 404, "not_found", "/x/: no such path" },
         { "POST /v1/generate/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 404, "not_found",
           "/v1/generate/: no such path" },
         { "GET /v1/generate HTTP/1.1\r\nHost: x\r\n\r\n", 405, "method_not_allowed",
