@@ -1,89 +1,172 @@
 /*
  * Attention: softmax(q k^T / sqrt(width)) v for every head, without a [T, T] matrix in memory.
  *
- * Forward: a task takes up to TILE_QUERIES queries of one head; their scores stay in scratch, and
- * keys and values are packed a block at a time. Backward: a task takes one head; probabilities of
- * a tile of queries and a block of keys are computed again from lse, the logarithm of each row's
- * sum. Heads never mix and tiles depend on T alone: a sequence's bits do not depend on the batch.
+ * A task takes queries of one head and goes through its keys and values block by block; a strip's
+ * scores, their softmax and its product with the values follow each other while they are in the
+ * first cache. Where there are several blocks, a row's maximum and sum so far are kept, and what
+ * it has is scaled down when its maximum rises (Milakov and Gimelshein, arXiv 1805.02867; Dao et
+ * al., arXiv 2205.14135). Heads never mix and blocks depend on the shape of one sequence alone:
+ * its bits do not depend on the batch.
  */
 #include "kernels/cpu/attn.h"
 #include "kernels/cpu/check.h"
-#include "kernels/cpu/product.h"
+#include "kernels/cpu/vecmath.h"
 
-#define TILE_QUERIES 256
-#define BACK_QUERIES 64
-#define BLOCK_KEYS 256
-/* Queries that are multiplied at once: causal ones skip the keys that none of them sees. */
-#define STEP_QUERIES 32
+/* Fewer queries than this are not worth packing a head's keys once more. */
+#define TASK_QUERIES 64
 
-static int check_scratch(const struct heads *h, int64_t floats, struct err *e)
-{
-    if (floats > CPU_SCRATCH_FLOATS)
-        return err_set(e, ERR_UNSUPPORTED,
-                       "attention: %lld positions, heads of %lld: needs %lld floats of scratch, "
-                       "has %lld",
-                       (long long)h->length, (long long)h->size, (long long)floats,
-                       (long long)CPU_SCRATCH_FLOATS);
-    return 0;
-}
-
-/* Keys that the query before `end` sees. */
-static int64_t seen(const struct heads *h, int64_t end)
-{
-    return h->causal ? end : h->length;
-}
-
-static int64_t block_keys(const struct heads *h)
-{
-    return par_min(BLOCK_KEYS, h->length);
-}
-
-/* A tile of queries of one head: pointers to the head's columns in the sequence's first row. */
-struct forward {
+/* Queries begin .. end of one head: pointers to its columns in the sequence's first row. */
+struct task {
     const float *q, *k, *v;
-    float *out, *lse;   /* lse may be NULL */
-    int64_t begin, end; /* queries */
-    float *scores;      /* [queries, ld] */
-    int64_t ld;
-    float *block; /* packed keys or values */
+    float *out, *lse;         /* lse may be NULL */
+    int64_t begin, end;       /* a multiple of TILE_ROWS; up to another one, or the last */
+    int64_t block;            /* keys of a block, and columns of scores */
+    float *keys, *values;     /* packed: the block's */
+    float *scores;            /* [TILE_ROWS, block] */
+    float *sums;              /* [TILE_ROWS, size]: the strip's product with the block's values */
+    float *row_max, *row_sum; /* [T]: so far */
 };
 
-/* Scores of the tile against keys k0 .. k0 + n. */
-static void score_block(const struct heads *h, const struct forward *f, int64_t k0, int64_t n)
+/* What the softmax of a strip and a block leaves: new maxima and sums, and the factor by which what
+ * was summed before counts now. */
+struct strip_state {
+    float max[TILE_ROWS], sum[TILE_ROWS], keep[TILE_ROWS];
+};
+
+static void strip_maxima(const float *s, int64_t ld, int64_t vecs, float *ret_max)
 {
-    int64_t row = 3 * h->width;
-    struct packed keys = CPU(pack)(f->k + k0 * row, 1, row, h->size, n, f->block);
-    for (int64_t t = f->begin; t < f->end; t += STEP_QUERIES) {
-        int64_t m = par_min(STEP_QUERIES, f->end - t);
-        struct product_to to = { f->scores + (t - f->begin) * f->ld + k0, f->ld, h->scale, false };
-        CPU(product_rows)(f->q + t * row, row, m, h->size, &keys, seen(h, t + m) - k0, to);
+    for (int r = 0; r < TILE_ROWS; r += 4) {
+        vec most[4];
+        EACH (i, 4)
+            most[i] = vec_load(s + (r + i) * ld);
+        for (int64_t v = 1; v < vecs; v++)
+            EACH (i, 4)
+                most[i] = vec_max(most[i], vec_load(s + (r + i) * ld + v * VEC_LANES));
+        quad_store(ret_max + r, vec_maxima(most));
     }
 }
 
-/* out (+)= probabilities times values k0 .. k0 + n. */
-static void value_block(const struct heads *h, const struct forward *f, int64_t k0, int64_t n)
+/* s becomes e^(s - max), and its sums. */
+static void strip_exp(float *s, int64_t ld, int64_t vecs, const float *max, float *ret_sum)
 {
-    int64_t row = 3 * h->width;
-    struct packed values = CPU(pack)(f->v + k0 * row, row, 1, n, h->size, f->block);
-    for (int64_t t = f->begin; t < f->end; t += STEP_QUERIES) {
-        int64_t m = par_min(STEP_QUERIES, f->end - t), depth = par_min(n, seen(h, t + m) - k0);
-        struct product_to to = { f->out + t * h->width, h->width, 1, k0 > 0 };
-        if (depth > 0)
-            CPU(product_rows)
-            (f->scores + (t - f->begin) * f->ld + k0, f->ld, m, depth, &values, h->size, to);
+    for (int r = 0; r < TILE_ROWS; r += 4) {
+        vec sum[4] = { { 0 } };
+        for (int64_t v = 0; v < vecs; v++)
+            EACH (i, 4) {
+                float *at = s + (r + i) * ld + v * VEC_LANES;
+                vec x = vec_exp(vec_load(at) - max[r + i]);
+                vec_store(at, x);
+                sum[i] += x;
+            }
+        quad_store(ret_sum + r, vec_sums(sum));
     }
 }
 
-static void forward_tile(const struct heads *h, const struct forward *f)
+/* The scores of queries t .. become what is multiplied with values. */
+static struct strip_state strip_softmax(const struct task *f, int64_t t, bool first, int64_t vecs)
 {
-    int64_t keys = seen(h, f->end), block = block_keys(h);
-    for (int64_t k = 0; k < keys; k += block)
-        score_block(h, f, k, par_min(block, keys - k));
-    for (int64_t t = f->begin; t < f->end; t++)
-        softmax_row(f->scores + (t - f->begin) * f->ld, seen(h, t + 1), keys,
-                    f->lse ? f->lse + t : NULL);
-    for (int64_t k = 0; k < keys; k += block)
-        value_block(h, f, k, par_min(block, keys - k));
+    struct strip_state s;
+    float *max = f->row_max + t - f->begin, *sum = f->row_sum + t - f->begin;
+    strip_maxima(f->scores, f->block, vecs, s.max);
+    for (int r = 0; r < TILE_ROWS; r++) {
+        float before = first ? -INFINITY : max[r];
+        s.max[r] = before > s.max[r] ? before : s.max[r];
+        s.keep[r] = vm_exp(before - s.max[r]);
+    }
+    strip_exp(f->scores, f->block, vecs, s.max, s.sum);
+    for (int r = 0; r < TILE_ROWS; r++) {
+        s.sum[r] += first ? 0 : s.keep[r] * sum[r];
+        max[r] = s.max[r];
+        sum[r] = s.sum[r];
+    }
+    return s;
+}
+
+/* out = (keep out + sums) scale */
+static inline void put_row(const float *restrict sums, bool first, float keep, float scale,
+                           int64_t n, float *restrict out)
+{
+    if (first)
+        for (int64_t j = 0; j < n; j++)
+            out[j] = scale * sums[j];
+    else
+        for (int64_t j = 0; j < n; j++)
+            out[j] = scale * (keep * out[j] + sums[j]);
+}
+
+static void put_strip(const struct heads *h, const struct task *f, const struct strip_state *s,
+                      int64_t t, int64_t rows, bool first, bool last)
+{
+    int64_t ld = whole_vecs(h->size);
+    float lse[TILE_ROWS];
+    for (int64_t r = 0; r < rows; r++)
+        put_row(f->sums + r * ld, first, s->keep[r], last ? 1 / s->sum[r] : 1, h->size,
+                f->out + (t + r) * h->width);
+    if (!last || !f->lse)
+        return;
+    for (int r = 0; r < TILE_ROWS; r++)
+        lse[r] = s->max[r] + vm_log(s->sum[r]);
+    memcpy(f->lse + t, lse, (size_t)rows * sizeof *lse);
+}
+
+static void strip(const struct heads *h, const struct task *f, const struct key_block *b,
+                  const struct packed *values, int64_t t)
+{
+    const float *row[TILE_ROWS];
+    int64_t rows = par_min(TILE_ROWS, f->end - t), n = strip_keys(h, b, t, rows);
+    bool first = b->begin == 0, last = b->begin + n == seen(h, t + rows);
+    struct product_to to = {
+        f->sums, whole_vecs(h->size), TILE_ROWS, whole_vecs(h->size), 1, false
+    };
+    strip_scores(h, b, f->q + t * 3 * h->width, t, rows, n, f->scores, f->block);
+    struct strip_state s = strip_softmax(f, t, first, vecs_of(n));
+    point_rows(f->scores, f->block, TILE_ROWS, row);
+    CPU(product_rows)(row, n, values, &to);
+    put_strip(h, f, &s, t, rows, first, last);
+}
+
+static void run(const struct heads *h, const struct task *f)
+{
+    int64_t row = 3 * h->width, keys = seen(h, f->end);
+    fetch_rows(f->q + f->begin * row, row, par_min(f->end - f->begin, f->block), h->size);
+    for (int64_t k = 0; k < keys; k += f->block) {
+        int64_t n = par_min(f->block, h->length - k);
+        fetch_rows(f->k + k * row, row, n, h->size);
+        fetch_rows(f->v + k * row, row, n, h->size);
+        struct key_block b = { k, n, CPU(pack)(f->k + k * row, 1, row, h->size, n, f->keys) };
+        struct packed values = CPU(pack)(f->v + k * row, row, 1, n, h->size, f->values);
+        /* Queries before the block do not see it. */
+        int64_t t = h->causal && k > f->begin ? k : f->begin;
+        for (; t < f->end; t += TILE_ROWS)
+            strip(h, f, &b, &values, t);
+    }
+}
+
+/* Into how many tasks a head's queries are cut: enough to go round. No bit depends on it. */
+static int64_t tasks_of(const struct cpu *c, const struct heads *h)
+{
+    int64_t heads = h->batch * h->count, wanted = (2 * c->threads + heads - 1) / heads;
+    return par_min(wanted, (h->length + TASK_QUERIES - 1) / TASK_QUERIES);
+}
+
+/* Strips of queries of one head, with scratch but no operands yet. */
+static struct task task_of(const struct cpu *c, const struct heads *h, int64_t block,
+                           struct par_range strips)
+{
+    int64_t size = whole_vecs(h->size), whole = whole_vecs(h->length);
+    float *scratch = cpu_scratch(c);
+    struct task f = {
+        .begin = strips.begin * TILE_ROWS,
+        .end = par_min(strips.end * TILE_ROWS, h->length),
+        .block = block,
+        .keys = scratch,
+        .values = scratch + block * size,
+        .scores = scratch + 2 * block * size,
+    };
+    f.sums = f.scores + TILE_ROWS * block;
+    f.row_max = f.sums + TILE_ROWS * size;
+    f.row_sum = f.row_max + whole;
+    return f;
 }
 
 int CPU(attention)(void *ctx, ctensor *qkv, int heads, bool causal, struct tensor *out,
@@ -93,153 +176,24 @@ int CPU(attention)(void *ctx, ctensor *qkv, int heads, bool causal, struct tenso
         return -1;
     const struct cpu *c = ctx;
     struct heads h = heads_of(qkv, heads, causal);
-    int64_t ld = whole_vecs(h.length), size = whole_vecs(h.size);
-    int64_t packed = whole_vecs(block_keys(&h)) * size;
-    int64_t tile = par_min(par_min(TILE_QUERIES, h.length), (CPU_SCRATCH_FLOATS - packed) / ld);
-    if (check_scratch(&h, packed + ld, e))
-        return -1;
-    int64_t tiles = (h.length + tile - 1) / tile;
+    int64_t size = whole_vecs(h.size);
+    int64_t block =
+        block_keys(&h, 2 * size + TILE_ROWS, TILE_ROWS * size + 2 * whole_vecs(h.length));
+    int64_t tasks = tasks_of(c, &h), strips = (h.length + TILE_ROWS - 1) / TILE_ROWS;
+    if (block < 0)
+        return no_room(&h, e);
 
 #pragma omp parallel for num_threads(c->threads) schedule(dynamic)
-    for (int64_t i = 0; i < h.batch * h.count * tiles; i++) {
-        int64_t t = i % tiles * tile, pair = i / tiles;
-        int64_t first = pair / h.count * h.length, column = pair % h.count * h.size;
-        const float *q = (const float *)qkv->data + first * 3 * h.width + column;
-        struct forward f = {
-            .q = q,
-            .k = q + h.width,
-            .v = q + 2 * h.width,
-            .out = (float *)out->data + first * h.width + column,
-            .lse = lse ? (float *)lse->data + pair * h.length : NULL,
-            .begin = t,
-            .end = par_min(t + tile, h.length),
-            .block = cpu_scratch(c),
-            .scores = cpu_scratch(c) + packed,
-            .ld = ld,
-        };
-        forward_tile(&h, &f);
-    }
-    return 0;
-}
-
-/* One head of one sequence: pointers to its columns in the first row, and scratch. */
-struct backward {
-    const float *q, *k, *v, *out, *lse, *dout;
-    float *dq, *dk, *dv;
-    float *p, *ds; /* [BACK_QUERIES, ld] probabilities, gradients of scores */
-    int64_t ld;
-    float *keys, *keys_t, *values_t; /* packed: the block's */
-    float *queries, *douts;          /* packed: the tile's */
-};
-
-/* A block of keys. */
-struct block {
-    int64_t begin, n;
-    struct packed keys, keys_t, values_t;
-};
-
-/* ds: from the gradients of probabilities to those of scores before scaling, p (dp - delta) scale,
- * where delta is the sum of out dout over the head's columns. */
-static inline void score_gradient(const float *restrict p, float *restrict ds, int64_t n,
-                                  float delta, float scale)
-{
-    for (int64_t j = 0; j < n; j++)
-        ds[j] = p[j] * (ds[j] - delta) * scale;
-}
-
-/* p and ds of queries t0 .. t0 + m over the block's first `keys`. */
-static void probabilities(const struct heads *h, const struct backward *g, const struct block *b,
-                          int64_t keys, int64_t t0, int64_t m)
-{
-    int64_t row = 3 * h->width, d = h->width;
-    CPU(product_rows)
-    (g->q + t0 * row, row, m, h->size, &b->keys_t, keys,
-     (struct product_to){ g->p, g->ld, h->scale, false });
-    CPU(product_rows)
-    (g->dout + t0 * d, d, m, h->size, &b->values_t, keys,
-     (struct product_to){ g->ds, g->ld, 1, false });
-    for (int64_t t = t0; t < t0 + m; t++) {
-        float *p = g->p + (t - t0) * g->ld, *ds = g->ds + (t - t0) * g->ld;
-        int64_t sees = seen(h, t + 1) - b->begin, n = sees > 0 ? par_min(keys, sees) : 0;
-        row_exp(p, hide_behind(p, n), g->lse[t], p);
-        score_gradient(p, ds, n, row_dot(g->out + t * d, g->dout + t * d, h->size), h->scale);
-        memset(p + n, 0, (size_t)(keys - n) * sizeof *p);
-        memset(ds + n, 0, (size_t)(keys - n) * sizeof *ds);
-    }
-}
-
-static void backward_tile(const struct heads *h, const struct backward *g, const struct block *b,
-                          int64_t t0, int64_t m)
-{
-    int64_t row = 3 * h->width, n = par_min(b->n, seen(h, t0 + m) - b->begin);
-    struct packed queries = CPU(pack)(g->q + t0 * row, row, 1, m, h->size, g->queries);
-    struct packed douts = CPU(pack)(g->dout + t0 * h->width, h->width, 1, m, h->size, g->douts);
-
-    probabilities(h, g, b, n, t0, m);
-    CPU(product_columns)
-    (g->p, g->ld, n, &douts, (struct product_to){ g->dv + b->begin * row, row, 1, true });
-    CPU(product_columns)
-    (g->ds, g->ld, n, &queries, (struct product_to){ g->dk + b->begin * row, row, 1, true });
-    CPU(product_rows)
-    (g->ds, g->ld, m, n, &b->keys, h->size, (struct product_to){ g->dq + t0 * row, row, 1, true });
-}
-
-static void backward_head(const struct heads *h, const struct backward *g)
-{
-    int64_t row = 3 * h->width, keys = block_keys(h);
-    for (int64_t k = 0; k < h->length; k += keys) {
-        int64_t n = par_min(keys, h->length - k);
-        struct block b = {
-            .begin = k,
-            .n = n,
-            .keys = CPU(pack)(g->k + k * row, row, 1, n, h->size, g->keys),
-            .keys_t = CPU(pack)(g->k + k * row, 1, row, h->size, n, g->keys_t),
-            .values_t = CPU(pack)(g->v + k * row, 1, row, h->size, n, g->values_t),
-        };
-        /* Queries before the block do not see it. */
-        int64_t first = h->causal ? k / BACK_QUERIES * BACK_QUERIES : 0;
-        for (int64_t t = first; t < h->length; t += BACK_QUERIES)
-            backward_tile(h, g, &b, t, par_min(BACK_QUERIES, h->length - t));
-    }
-}
-
-int CPU(attention_bwd)(void *ctx, ctensor *qkv, int heads, bool causal, ctensor *out, ctensor *lse,
-                       ctensor *dout, struct tensor *dqkv, struct err *e)
-{
-    if (CPU_ALL_F32("attention_bwd", e, qkv, out, lse, dout, dqkv))
-        return -1;
-    const struct cpu *c = ctx;
-    struct heads h = heads_of(qkv, heads, causal);
-    int64_t ld = whole_vecs(block_keys(&h)), size = whole_vecs(h.size);
-    if (check_scratch(&h, 3 * ld * size + 2 * BACK_QUERIES * (ld + size), e))
-        return -1;
-
-#pragma omp parallel for num_threads(c->threads) schedule(dynamic)
-    for (int64_t i = 0; i < h.batch * h.count; i++) {
-        int64_t first = i / h.count * h.length, column = i % h.count * h.size;
-        int64_t wide = first * 3 * h.width + column, narrow = first * h.width + column;
-        const float *q = (const float *)qkv->data + wide;
-        float *dq = (float *)dqkv->data + wide, *scratch = cpu_scratch(c);
-        struct backward g = {
-            .q = q,
-            .k = q + h.width,
-            .v = q + 2 * h.width,
-            .out = (const float *)out->data + narrow,
-            .lse = (const float *)lse->data + i * h.length,
-            .dout = (const float *)dout->data + narrow,
-            .dq = dq,
-            .dk = dq + h.width,
-            .dv = dq + 2 * h.width,
-            .ld = ld,
-            .keys = scratch,
-            .keys_t = scratch + ld * size,
-            .values_t = scratch + 2 * ld * size,
-            .p = scratch + 3 * ld * size,
-            .ds = scratch + 3 * ld * size + BACK_QUERIES * ld,
-            .queries = scratch + 3 * ld * size + 2 * BACK_QUERIES * ld,
-            .douts = scratch + 3 * ld * size + BACK_QUERIES * (2 * ld + size),
-        };
-        backward_head(&h, &g);
+    for (int64_t i = 0; i < h.batch * h.count * tasks; i++) {
+        int64_t head = i / tasks;
+        int64_t first = head / h.count * h.length, column = head % h.count * h.size;
+        struct task f = task_of(c, &h, block, par_range(strips, tasks, i % tasks));
+        f.q = (const float *)qkv->data + first * 3 * h.width + column;
+        f.k = f.q + h.width;
+        f.v = f.q + 2 * h.width;
+        f.out = (float *)out->data + first * h.width + column;
+        f.lse = lse ? (float *)lse->data + head * h.length : NULL;
+        run(&h, &f);
     }
     return 0;
 }

@@ -3,7 +3,28 @@
  */
 #include "kernels/cpu/attn.h"
 #include "kernels/cpu/check.h"
-#include "kernels/cpu/par.h"
+#include "kernels/cpu/row.h"
+
+/* Scores behind n, up to a whole vector, become those of keys that are not there: a loop over them
+ * has no slow end. Rows have room for that. Returns their number. */
+static int64_t hide_behind(float *s, int64_t n)
+{
+    for (int64_t j = n; j < whole_vecs(n); j++)
+        s[j] = -INFINITY;
+    return whole_vecs(n);
+}
+
+/* Probabilities of one query over its keys; those behind them up to `keys` become zero. */
+static void softmax_row(float *s, int64_t n, int64_t keys, float *ret_lse)
+{
+    int64_t whole = hide_behind(s, n);
+    float max = row_max(s, whole), sum = row_exp(s, whole, max, s);
+    row_scale(s, whole, 1.0f / sum, s);
+    if (keys > whole)
+        memset(s + whole, 0, (size_t)(keys - whole) * sizeof *s);
+    if (ret_lse)
+        *ret_lse = max + logf(sum);
+}
 
 /* Appends the new keys and values of batch row b, position t. */
 static void cache_append(const struct heads *h, const float *qkv, float *keys, float *values)

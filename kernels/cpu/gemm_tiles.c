@@ -155,7 +155,7 @@ INLINE void rows_of(int vecs, const struct stage *s, const struct piece *p, stru
         int64_t n = par_min(TILE_ROWS, rows.end - i);
         expect_tile(vecs, c, g->ldc, n);
         tile_clear(vecs, &sums);
-        tile_add_rows(vecs, row, depth_of(s), p->panel, &sums);
+        tile_add_rows(vecs, row, p->panel, tile_side_by_side(vecs), depth_of(s), &sums);
         put(vecs, &sums, &f, n, p->cols, c, g->ldc);
     }
 }
@@ -174,7 +174,7 @@ INLINE void columns_of(int vecs, const struct stage *s, const struct piece *p,
         int64_t n = par_min(TILE_ROWS, rows.end - i);
         expect_tile(vecs, c, g->ldc, n);
         tile_clear(vecs, &sums);
-        tile_add_columns(vecs, a, TILE_ROWS, p->panel, vecs * VEC_LANES, depth_of(s), &sums);
+        tile_add_columns(vecs, a, TILE_ROWS, p->panel, tile_side_by_side(vecs), depth_of(s), &sums);
         put(vecs, &sums, &f, n, p->cols, c, g->ldc);
     }
 }

@@ -54,6 +54,8 @@ static inline void panel_turn(const float *b, int64_t j_step, int64_t width, flo
 static inline void panel_pack_row(const float *b, int64_t j_step, int64_t j0, int64_t cols,
                                   int64_t width, float *restrict row)
 {
+    for (; j_step == 1 && j0 + VEC_LANES <= cols; j0 += VEC_LANES)
+        vec_store(row + j0, vec_load(b + j0));
     for (int64_t j = j0; j < cols; j++)
         row[j] = b[j * j_step];
     for (int64_t j = cols; j < width; j++)

@@ -42,18 +42,28 @@ INLINE void tile_store(int vecs, const struct tile_sums *s, struct tile *t)
             vec_store(t->at[i] + v * VEC_LANES, s->at[i][v]);
 }
 
-/* s += a[row][k] b[k][col], k < depth. Rows lie wherever their pointers say; b is packed,
- * vecs * VEC_LANES columns. */
-INLINE void tile_add_rows(int vecs, const float *const *a, int64_t depth, const float *b,
-                          struct tile_sums *s)
+/* Where b[k][vector v of columns] lies: at b + k * k_step + v * vec_step. */
+struct tile_steps {
+    int64_t k_step, vec_step;
+};
+
+/* Packed for tiles of so many vectors: its columns side by side. */
+INLINE struct tile_steps tile_side_by_side(int vecs)
+{
+    return (struct tile_steps){ vecs * VEC_LANES, VEC_LANES };
+}
+
+/* s += a[row][k] b[k][col], k < depth. Rows lie wherever their pointers say. */
+INLINE void tile_add_rows(int vecs, const float *const *a, const float *b, struct tile_steps step,
+                          int64_t depth, struct tile_sums *s)
 {
     const float *row[TILE_ROWS];
     EACH (i, TILE_ROWS)
         row[i] = a[i];
-    for (int64_t k = 0; k < depth; k++, b += vecs * VEC_LANES) {
+    for (int64_t k = 0; k < depth; k++, b += step.k_step) {
         vec col[TILE_VECS];
         EACH (v, vecs)
-            col[v] = vec_load(b + v * VEC_LANES);
+            col[v] = vec_load(b + v * step.vec_step);
         EACH (i, TILE_ROWS)
             EACH (v, vecs)
                 s->at[i][v] += row[i][k] * col[v];
@@ -61,13 +71,13 @@ INLINE void tile_add_rows(int vecs, const float *const *a, int64_t depth, const 
 }
 
 /* s += a[k][row] b[k][col], k < depth. */
-INLINE void tile_add_columns(int vecs, const float *a, int64_t lda, const float *b, int64_t ldb,
-                             int64_t depth, struct tile_sums *s)
+INLINE void tile_add_columns(int vecs, const float *a, int64_t lda, const float *b,
+                             struct tile_steps step, int64_t depth, struct tile_sums *s)
 {
-    for (int64_t k = 0; k < depth; k++, a += lda, b += ldb) {
+    for (int64_t k = 0; k < depth; k++, a += lda, b += step.k_step) {
         vec col[TILE_VECS];
         EACH (v, vecs)
-            col[v] = vec_load(b + v * VEC_LANES);
+            col[v] = vec_load(b + v * step.vec_step);
         EACH (i, TILE_ROWS)
             EACH (v, vecs)
                 s->at[i][v] += a[i] * col[v];
@@ -91,7 +101,8 @@ INLINE void tile_rows_of(int vecs, const float *const *a, int64_t taps, int64_t 
     struct tile_sums s;
     tile_clear(vecs, &s);
     for (int64_t tap = 0; tap < taps; tap++)
-        tile_add_rows(vecs, a + tap * TILE_ROWS, depth, b + tap * depth * vecs * VEC_LANES, &s);
+        tile_add_rows(vecs, a + tap * TILE_ROWS, b + tap * depth * vecs * VEC_LANES,
+                      tile_side_by_side(vecs), depth, &s);
     tile_store(vecs, &s, t);
 }
 
@@ -100,7 +111,7 @@ INLINE void tile_columns_of(int vecs, const float *a, int64_t lda, const float *
 {
     struct tile_sums s;
     tile_clear(vecs, &s);
-    tile_add_columns(vecs, a, lda, b, ldb, depth, &s);
+    tile_add_columns(vecs, a, lda, b, (struct tile_steps){ ldb, VEC_LANES }, depth, &s);
     tile_store(vecs, &s, t);
 }
 

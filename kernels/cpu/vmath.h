@@ -47,6 +47,26 @@ static inline float vm_exp(float x)
     return x > hi ? INFINITY : y;
 }
 
+/* ln x, of normal x > 0 */
+static inline float vm_log(float x)
+{
+    /* x = 2^n (1 + f), 1 + f from the root of a half to that of two */
+    uint32_t up = vm_to_bits(x) - 0x003504f3u; /* 0x3f3504f3: the root of a half; n + 126 >= 0 */
+    float n = (float)((int32_t)(up >> 23) - 126);
+    float f = vm_from_bits(vm_to_bits(x) - ((up >> 23) << 23) + (126u << 23)) - 1.0f;
+    float q = -0.0790274377f; /* (ln(1 + f) - f + f^2 / 2) / f^3 */
+    q = q * f + 0.126223198f;
+    q = q * f - 0.129981838f;
+    q = q * f + 0.142144959f;
+    q = q * f - 0.166412815f;
+    q = q * f + 0.200010451f;
+    q = q * f - 0.250003064f;
+    q = q * f + 0.333333307f;
+    float z = f * f;
+    /* ln 2 in two parts; n times the first is exact */
+    return n * 0.693145752f + (f + (n * 1.42860677e-6f + (z * (f * q) - 0.5f * z)));
+}
+
 /* 1 / (1 + e^-x) */
 static inline float vm_sigmoid(float x)
 {

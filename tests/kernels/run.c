@@ -6,7 +6,7 @@
 #include "base/rng.h"
 #include "tests/test.h"
 
-#define ARENA_BYTES ((size_t)8 << 20)
+#define ARENA_BYTES ((size_t)12 << 20)
 #define ROWS_MAX 256
 
 /* ---- devices ---- */

@@ -1,6 +1,8 @@
 /*
  * vmath.h against libm in double, over the whole range of each function.
  */
+#include <float.h>
+
 #include "kernels/cpu/vmath.h"
 #include "tests/test.h"
 
@@ -40,6 +42,16 @@ static void test_exp(void **state)
     assert_true(isnan(vm_exp(NAN)));
 }
 
+static void test_log(void **state)
+{
+    (void)state;
+    expect_within(vm_log, log, 0.5f, 2.0f);
+    expect_within(vm_log, log, 1.0f, 5000.0f);
+    expect_within(vm_log, log, FLT_MIN, 1e-30f);
+    expect_within(vm_log, log, 1e30f, 1e33f);
+    assert_true(vm_log(1.0f) == 0.0f);
+}
+
 static void test_sigmoid(void **state)
 {
     (void)state;
@@ -68,6 +80,7 @@ static void test_erf(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_exp),
+    cmocka_unit_test(test_log),
     cmocka_unit_test(test_sigmoid),
     cmocka_unit_test(test_tanh),
     cmocka_unit_test(test_erf),
