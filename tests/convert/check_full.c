@@ -1,6 +1,8 @@
 /*
- * check_full BUNDLE [clip|gpt|vqgan EXPECTED]...: a bundle's networks against torch's numbers, with
- * the limits that f32 weights must keep; other dtypes are reported. Exits 1 when a limit is passed.
+ * check_full BUNDLE FORMAT [clip|gpt|vqgan EXPECTED]...: a bundle's networks, matrices held in one
+ * of the formats of clipgend --weights, against torch's numbers. With --limits behind them, figures
+ * are held to what f32 weights must keep, and it exits 1 when one is passed; otherwise they are
+ * reported.
  */
 #include <stdio.h>
 #include <string.h>
@@ -74,12 +76,21 @@ static int check(struct bundle *b, const char *name, const char *expected, bool 
     return err_set(e, ERR_INVALID, "'%s' is none of clip, gpt and vqgan", name);
 }
 
-/* --report: no figure has a limit. */
+static int find_format(const char *name, enum param_format *ret, struct err *e)
+{
+    for (enum param_format f = PARAM_F32; f <= PARAM_PLAIN; f++)
+        if (!strcmp(param_format_name(f), name)) {
+            *ret = f;
+            return 0;
+        }
+    return err_set(e, ERR_INVALID, "'%s' is none of " PARAM_FORMATS, name);
+}
+
 static int run(int argc, char **argv, struct bundle *b, struct err *e)
 {
-    bool limited = strcmp(argv[argc - 1], "--report") != 0;
+    bool limited = !strcmp(argv[argc - 1], "--limits");
 
-    for (int i = 2; i + 1 < argc; i += 2)
+    for (int i = 3; i + 1 < argc; i += 2)
         if (check(b, argv[i], argv[i + 1], limited, e))
             return -1;
     return 0;
@@ -87,15 +98,17 @@ static int run(int argc, char **argv, struct bundle *b, struct err *e)
 
 int main(int argc, char **argv)
 {
+    enum param_format format = PARAM_F32;
     struct err e = { 0 };
     struct device *dev = NULL;
     struct bundle *b = NULL;
     int failed = 1;
 
-    if (argc < 2)
-        fprintf(stderr, "usage: check_full BUNDLE [clip|gpt|vqgan EXPECTED]... [--report]\n");
-    else if (device_open("cpu", 0, &dev, &e) || bundle_open(argv[1], dev, &b, &e) ||
-             run(argc, argv, b, &e))
+    if (argc < 3)
+        fprintf(stderr,
+                "usage: check_full BUNDLE FORMAT [clip|gpt|vqgan EXPECTED]... [--limits]\n");
+    else if (find_format(argv[2], &format, &e) || device_open("cpu", 0, &dev, &e) ||
+             bundle_open(argv[1], dev, format, &b, &e) || run(argc, argv, b, &e))
         fprintf(stderr, "check_full: %s\n", e.msg);
     else
         failed = 0;

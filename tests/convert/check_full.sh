@@ -4,7 +4,7 @@
 # takes minutes and Debian's python3-torch. BUILDDIR and SRCDIR as make check sets them.
 set -euo pipefail
 dir=${1:?which folder may hold gigabytes?}
-convert=$BUILDDIR/clipgen-convert
+convert=$BUILDDIR/clipgen-convert bundle=
 vocab=$dir/vocab.txt
 
 # CLIP GPT VQGAN, named as tools/make-reference does
@@ -37,19 +37,24 @@ make_vocabulary()
     }' | head -48895
 }
 
-# convert_and_compare DTYPE REPORT CLIP GPT VQGAN
-convert_and_compare()
+# make_bundle DTYPE CLIP GPT VQGAN -> $bundle
+make_bundle()
 {
-    local bundle=$dir/bundle-$1
+    bundle=$dir/bundle-$1
     rm -rf "$bundle"
-    echo "== $3 + $4 + $5, $1"
+    echo "== $2 + $3 + $4, stored as $1"
     /usr/bin/time -f 'convert: %e s, %M KiB at most in memory' \
-        "$convert" --clip "$dir/$3" --gpt "$dir/$4" --vqgan "$dir/$5" --vocab "$vocab" \
+        "$convert" --clip "$dir/$2" --gpt "$dir/$3" --vqgan "$dir/$4" --vocab "$vocab" \
         --dtype "$1" --name full --output "$bundle" >"$dir/convert.log"
     "$convert" --verify "$bundle"
-    "$BUILDDIR/tests/convert/check_full" "$bundle" clip "$dir/$3.expected.safetensors" \
-        gpt "$dir/$4.expected.safetensors" vqgan "$dir/$5.expected.safetensors" $2
-    rm -rf "$bundle"
+}
+
+# compare FORMAT CLIP GPT VQGAN [--limits]: $bundle with its matrices held in FORMAT
+compare()
+{
+    echo "-- matrices in $1"
+    "$BUILDDIR/tests/convert/check_full" "$bundle" "$1" clip "$dir/$2.expected.safetensors" \
+        gpt "$dir/$3.expected.safetensors" vqgan "$dir/$4.expected.safetensors" ${5:-}
 }
 
 mkdir -p "$dir"
@@ -57,6 +62,12 @@ make_vocabulary >"$vocab"
 # shellcheck disable=SC2046 # names without spaces
 "$SRCDIR/tools/make-reference" full "$dir" $(rows "$@" | tr ' ' '\n' | sort -u)
 rows "$@" | while read -r clip gpt vqgan; do
-    convert_and_compare f32 "" "$clip" "$gpt" "$vqgan"
+    make_bundle f32 "$clip" "$gpt" "$vqgan"
+    compare f32 "$clip" "$gpt" "$vqgan" --limits
+    rm -rf "$bundle"
 done
-convert_and_compare f16 --report ViT-B-32.pt gpt_coco.pt vqgan_coco.pt
+make_bundle f16 ViT-B-32.pt gpt_coco.pt vqgan_coco.pt
+for format in f16 q8_0 q4_0; do
+    compare $format ViT-B-32.pt gpt_coco.pt vqgan_coco.pt
+done
+rm -rf "$bundle"

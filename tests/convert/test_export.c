@@ -73,7 +73,7 @@ static void make_trained(const char *dir, struct bundle_config *ret)
     c.gpt.null_cond = c.centred = true;
     c.n_sources = 0;
     c.weights_sha256[0] = '\0';
-    if (device_open("cpu", 1, &dev, &e) || bundle_new(&c, dev, &b, &e) ||
+    if (device_open("cpu", 1, &dev, &e) || bundle_new(&c, dev, PARAM_PLAIN, &b, &e) ||
         param_list_reset(&b->clip_params, 1, &e) || param_list_reset(&b->vqgan_params, 2, &e) ||
         param_list_reset(&b->gpt_params, 3, &e) || param_list_reset(&b->condition_params, 4, &e) ||
         bundle_save(b, dir, W_F32, tmp_path("bundle/vocab.txt"), &e))
