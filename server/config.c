@@ -77,6 +77,9 @@ const struct conf_row CONFIG_ROWS[] = {
               "format of the transformer's and CLIP's matrices in memory"),
     CONF_INT("model", "rows", "16", 2, GEN_ROWS_MAX, S, rows,
              "rows of a step; a picture takes one, with guidance two"),
+    CONF_INT("model", "memory_max_mib", "0", 0, 16777216, S, memory_max_mib,
+             "MiB that caches and activations may take; the daemon does not start when its rows "
+             "need more; 0: what the machine has available"),
     CONF_END,
 };
 

@@ -28,6 +28,7 @@ struct config {
     /* [model] */
     char *bundle;
     int backend; /* index into "auto|cpu|cuda" */
+    int64_t memory_max_mib;
     int weights; /* enum param_format */
     int64_t cpu_threads, rows;
 };

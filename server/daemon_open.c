@@ -55,7 +55,8 @@ static int open_engine(struct daemon *d, struct err *e)
     struct engine_model_options o = { .backend = config_backend_name(c),
                                       .weights = (enum param_format)c->weights,
                                       .threads = (int)c->cpu_threads,
-                                      .rows = (int)c->rows };
+                                      .rows = (int)c->rows,
+                                      .memory_max = (size_t)c->memory_max_mib << 20 };
     char *path = is_path ? mem_strdup(c->bundle) : file_join(CLIPGEN_MODELDIR, c->bundle);
     int failed;
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/sysmem.h"
 #include "kernels/device.h"
 
 struct engine_model {
@@ -157,6 +158,22 @@ static void fill_info(struct engine_model *m, const struct engine_model_options 
     info->sampling = c->sampling;
 }
 
+/* Before the first page of it is touched: what does not fit would be killed in the middle of a
+ * picture. */
+static int check_memory(const struct engine_model *m, const struct engine_model_options *o,
+                        struct err *e)
+{
+    size_t needed = gen_bytes(m->gen), max = o->memory_max ? o->memory_max : sysmem_available();
+
+    if (needed <= max)
+        return 0;
+    return err_set(e, ERR_NOMEM,
+                   "rows: caches and activations of %d rows take %zu MiB, %s is %zu MiB; fewer "
+                   "rows take less",
+                   o->rows, (needed >> 20) + 1, o->memory_max ? "memory_max_mib" : "available",
+                   max >> 20);
+}
+
 int engine_model_open(const struct engine_model_options *o, struct engine **ret_engine,
                       struct err *e)
 {
@@ -167,7 +184,7 @@ int engine_model_open(const struct engine_model_options *o, struct engine **ret_
     m->engine.calls = &MODEL_CALLS;
     if (device_open(o->backend, o->threads, &m->device, e) ||
         bundle_open(o->bundle, m->device, o->weights, &m->bundle, e) ||
-        gen_new(m->bundle, o->rows, &m->gen, e)) {
+        gen_new(m->bundle, o->rows, &m->gen, e) || check_memory(m, o, e)) {
         model_close(&m->engine);
         return -1;
     }

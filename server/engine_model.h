@@ -10,9 +10,10 @@
 struct engine_model_options {
     const char *bundle;  /* directory */
     const char *backend; /* "auto", "cpu", "cuda" */
+    size_t memory_max;   /* bytes of caches and activations; 0: what is available */
     enum param_format weights;
-    int threads;         /* CPU threads; 0: all */
-    int rows;            /* of a step */
+    int threads; /* CPU threads; 0: all */
+    int rows;    /* of a step */
 };
 
 int engine_model_open(const struct engine_model_options *o, struct engine **ret_engine,
