@@ -31,7 +31,6 @@
 #define REQUEST_ENCODING_BASE64 1
 #define REQUEST_RESPONSE_FORMATS "b64_json|url"
 #define REQUEST_QUALITY 90              /* of JPEG and WebP, unless told otherwise */
-#define REQUEST_USER_MAX 255            /* bytes */
 #define REQUEST_TIMEOUT_MS_MAX 86400000 /* a day */
 #define REQUEST_PARTIALS_MAX 8          /* of each picture */
 #define REQUEST_PARAM_MAX FIELDS_PARAM_MAX
@@ -77,7 +76,6 @@ struct gen_request {
     int partials;   /* with `stream`: how often each picture is shown while it is drawn */
     int timeout_ms; /* from arrival to answer; 1 at least */
     char model[BUNDLE_NAME_MAX];
-    char user[REQUEST_USER_MAX + 1]; /* who the client's client is; for the log */
 };
 
 struct request_limits {

@@ -14,8 +14,8 @@ static const struct field COMMON_ROWS[] = {
       "`timeout_s`" },
     { "model", &FIELD_WORD, 0, BUNDLE_NAME_MAX - 1, AT(model), NULL, "the one served",
       "name of the model" },
-    { "user", &FIELD_WORD, 0, REQUEST_USER_MAX, AT(user), NULL, "",
-      "who asks, for the daemon's log" },
+    { "user", &FIELD_UNUSED, 0, 0, 0, NULL, "",
+      "whoever asks on the client's side: taken, and without effect" },
     { .name = NULL },
 };
 

@@ -164,9 +164,6 @@ static const struct {
       "model: 'dall-e-2' is not served here; emoji-64 is" },
     { "{\"prompt\":\"a\",\"model\":7}", ERR_INVALID, "model",
       "model: a string is expected, not a number" },
-    { "{\"prompt\":\"a\",\"user\":"
-      "7}",
-      ERR_INVALID, "user", "user: a string is expected, not a number" },
     { "{\"image\":\"http://example.com/a.png\"}", ERR_FORMAT, "image", NULL },
 };
 
@@ -364,7 +361,6 @@ static void test_answers_and_extras(void **state)
     assert_int_equal(r.quality, 100);
     assert_false(r.metadata);
     assert_int_equal(r.returns, REQUEST_RETURN_EMBEDDING | REQUEST_RETURN_SCORES);
-    assert_string_equal(r.user, "u-7");
     gen_request_release(&r);
     parse("{\"prompt\":\"a\",\"negative_prompt\":\"\",\"guidance_scale\":1}", &r);
     assert_int_equal(r.n_inputs, 1);
@@ -596,7 +592,7 @@ static void test_form_refused(void **state)
         { PART("n", "two") "--XX--", "n", "n: a whole number is expected, not a string" },
         { PART("n", "17") "--XX--", "n", "n: 17 is outside 1..16" },
         { PART("steps", "2") "--XX--", "steps", "steps: unknown field" },
-        { PART("user", "\xff") "--XX--", "user", "user: not UTF-8" },
+        { PART("model", "\xff") "--XX--", "model", "model: not UTF-8" },
         { FILE_PART("image", "GIF89a") "--XX--", "image", "image: neither PNG, JPEG nor WebP" },
         { FILE_PART("mask", "GIF89a") "--XX--", "mask", "mask: the only file is image" },
         { PART("prompt", "a") FILE_PART("image", "GIF89a") "--XX--", "image",
