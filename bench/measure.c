@@ -9,6 +9,7 @@
 #include "base/num.h"
 
 #define RUN_SECONDS 0.05 /* least; shorter parts are repeated */
+#define LONG_SECONDS 2
 #define REPEATS_MAX 10000
 
 /* One row a quantity, so that a median takes a row. */
@@ -58,19 +59,18 @@ static int run_once(struct bench *b, int repeats, double *ret_seconds, double *r
     return 0;
 }
 
-static int run_in_turn(struct bench *b, struct machine *m, const struct result *r, struct series *s,
-                       struct err *e)
+/* A probe and a run. */
+static int take_turn(struct bench *b, struct machine *m, int repeats, struct series *s, int i,
+                     struct err *e)
 {
-    for (int i = 0; i < r->runs; i++) {
-        struct rates rates;
-        machine_probe(m, &rates);
-        s->fma[i] = rates.fma_gflops;
-        s->read[i] = rates.read_gbps;
-        if (run_once(b, r->repeats, &s->seconds[i], &s->cpu[i], e))
-            return -1;
-        for (int k = 0; k < STAGES_MAX; k++)
-            s->stage[k][i] = b->stage_seconds[k] / r->repeats;
-    }
+    struct rates rates;
+    machine_probe(m, &rates);
+    s->fma[i] = rates.fma_gflops;
+    s->read[i] = rates.read_gbps;
+    if (run_once(b, repeats, &s->seconds[i], &s->cpu[i], e))
+        return -1;
+    for (int k = 0; k < STAGES_MAX; k++)
+        s->stage[k][i] = b->stage_seconds[k] / repeats;
     return 0;
 }
 
@@ -104,16 +104,17 @@ static int count_stages(const struct part_kind *k)
     return n ? n : 1;
 }
 
-/* The first run warms up and tells how long a repeat takes. */
+/* The first run tells how long one takes. It counts if that is so long that caches do not matter.
+ */
 static int measure_open(struct bench *b, struct machine *m, struct result *r, struct err *e)
 {
     struct series s;
-    double warm, cpu;
-    if (run_once(b, 1, &warm, &cpu, e))
+    if (take_turn(b, m, 1, &s, 0, e))
         return -1;
-    r->repeats = (int)fmin(ceil(RUN_SECONDS / fmax(warm, 1e-9)), REPEATS_MAX);
-    if (run_in_turn(b, m, r, &s, e))
-        return -1;
+    r->repeats = (int)fmin(ceil(RUN_SECONDS / fmax(s.seconds[0], 1e-9)), REPEATS_MAX);
+    for (int i = s.seconds[0] > LONG_SECONDS; i < r->runs; i++)
+        if (take_turn(b, m, r->repeats, &s, i, e))
+            return -1;
     summarise(b, &s, r);
     return 0;
 }

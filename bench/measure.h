@@ -30,7 +30,7 @@ struct result {
     struct stage_result stage[STAGES_MAX];
 };
 
-/* Opens the part, runs it once to warm up, measures it and closes it. */
+/* Opens the part, warms up (unless a run takes seconds), measures it and closes it. */
 int measure_part(struct bench *b, const struct part *part, struct machine *m, int runs,
                  struct result *ret_result, struct err *e);
 /* For a program that measures something else in turn: opens the part, runs it once to warm up and

@@ -2,16 +2,28 @@
 
 #include "base/clock.h"
 
+#define DECODE(format, name)                                                                       \
+    { "decode_b1_" name, "all tokens of 1 sequence", &PART_DECODE, 1, format },                    \
+        { "decode_b8_" name, "all tokens of 8 sequences", &PART_DECODE, 8, format },               \
+    {                                                                                              \
+        "decode_b64_" name, "all tokens of 64 sequences", &PART_DECODE, 64, format                 \
+    }
+
+/* Those of one format together: a bundle is made for each. */
 const struct part PARTS[] = {
-    { "decode_b1_f32", "all tokens of 1 sequence, weights f32", &PART_DECODE, 1 },
-    { "decode_b8_f32", "all tokens of 8 sequences, weights f32", &PART_DECODE, 8 },
-    { "decode_b64_f32", "all tokens of 64 sequences, weights f32", &PART_DECODE, 64 },
-    { "vqgan_decode", "tokens of one picture to pixels", &PART_VQGAN_DECODE, 1 },
-    { "clip_text", "one prompt of full length", &PART_CLIP_TEXT, 1 },
-    { "clip_image", "one picture", &PART_CLIP_IMAGE, 1 },
-    { "text_to_8of64", "one prompt, 64 candidates, the best 8", &PART_TEXT_TO_BEST, 64 },
-    { "train_gpt", "a step of the transformer", &PART_TRAIN_GPT, 0 },
-    { "train_vqgan", "a step of encoder and decoder", &PART_TRAIN_VQGAN, 0 },
+    DECODE(PARAM_F32, "f32"),
+    { "vqgan_decode", "tokens of one picture to pixels", &PART_VQGAN_DECODE, 1, PARAM_F32 },
+    { "clip_text", "one prompt of full length", &PART_CLIP_TEXT, 1, PARAM_F32 },
+    { "clip_image", "one picture", &PART_CLIP_IMAGE, 1, PARAM_F32 },
+    DECODE(PARAM_F16, "f16"),
+    DECODE(PARAM_Q8_0, "q8"),
+    { "clip_text_q8", "one prompt of full length", &PART_CLIP_TEXT, 1, PARAM_Q8_0 },
+    { "clip_image_q8", "one picture", &PART_CLIP_IMAGE, 1, PARAM_Q8_0 },
+    { "text_to_8of64", "one prompt, 64 candidates, the best 8", &PART_TEXT_TO_BEST, 64,
+      PARAM_Q8_0 },
+    DECODE(PARAM_Q4_0, "q4"),
+    { "train_gpt", "a step of the transformer", &PART_TRAIN_GPT, 0, PARAM_PLAIN },
+    { "train_vqgan", "a step of encoder and decoder", &PART_TRAIN_VQGAN, 0, PARAM_PLAIN },
 };
 
 const int N_PARTS = sizeof PARTS / sizeof PARTS[0];

@@ -18,7 +18,8 @@ struct training;   /* part_train.c */
 struct bench {
     const struct preset *preset;
     struct device *dev;
-    struct bundle *bundle; /* of the preset's sizes, made by the first part that needs it */
+    struct bundle *bundle; /* of the preset's sizes, kept while parts want its format */
+    enum param_format format;
     /* of the open part */
     const struct part *part;
     struct generation *generation;
@@ -30,7 +31,8 @@ struct part {
     const char *name;
     const char *what; /* that one run does */
     const struct part_kind *kind;
-    int n; /* sequences of a decode */
+    int n;                    /* sequences of a decode */
+    enum param_format format; /* of the transformer's and CLIP's matrices */
 };
 
 struct part_kind {

@@ -7,8 +7,12 @@
 #include "bench/random.h"
 #include "model/rank.h"
 
-#define CACHE_SIZE 4   /* bytes of a number in the key/value cache */
-#define WEIGHT_BITS 32 /* of a number in the transformer's matrices */
+#define CACHE_SIZE 2 /* bytes of a number in the cache: f16, whatever it is kept in */
+
+/* Of a number in a matrix; blocks of 32 share a scale of 16 bits. */
+static const double BITS[] = {
+    [PARAM_F32] = 32, [PARAM_F16] = 16, [PARAM_BF16] = 16, [PARAM_Q8_0] = 8.5, [PARAM_Q4_0] = 4.5,
+};
 
 enum { STAGE_EMBED, STAGE_DECODE, STAGE_VQGAN, STAGE_RANK }; /* of text_to_8of64 */
 
@@ -38,12 +42,15 @@ static int fill_bundle(struct bundle *b, struct err *e)
 
 static int need_bundle(struct bench *b, struct err *e)
 {
-    if (b->bundle)
+    enum param_format format = b->part->format;
+    if (b->bundle && b->format == format)
         return 0;
-    return bundle_new(&b->preset->config, b->dev, PARAM_F32, &b->bundle, e) ||
-                   fill_bundle(b->bundle, e)
-               ? -1
-               : 0;
+    bundle_close(b->bundle);
+    b->bundle = NULL;
+    b->format = format;
+    if (bundle_new(&b->preset->config, b->dev, format, &b->bundle, e))
+        return -1;
+    return fill_bundle(b->bundle, e);
 }
 
 static int make_inputs(struct generation *g, const struct bundle_config *c, struct err *e)
@@ -222,7 +229,7 @@ static int run_text_to_best(struct bench *b, struct err *e)
 
 static void decode_work(const struct bench *b, struct work *ret_work)
 {
-    *ret_work = work_decode(&b->preset->config.gpt, b->part->n, WEIGHT_BITS, CACHE_SIZE);
+    *ret_work = work_decode(&b->preset->config.gpt, b->part->n, BITS[b->part->format], CACHE_SIZE);
 }
 
 static void vqgan_decode_work(const struct bench *b, struct work *ret_work)
@@ -246,7 +253,7 @@ static void text_to_best_work(const struct bench *b, struct work *ret_work)
     struct gen_settings s = settings(b, true);
     ret_work[STAGE_EMBED] = work_clip_text(&c->clip);
     ret_work[STAGE_DECODE] =
-        work_decode(&c->gpt, b->part->n * gen_rows_needed(&s), WEIGHT_BITS, CACHE_SIZE);
+        work_decode(&c->gpt, b->part->n * gen_rows_needed(&s), BITS[b->part->format], CACHE_SIZE);
     ret_work[STAGE_VQGAN] = work_times(work_vqgan_decode(&c->vqgan), b->part->n);
     ret_work[STAGE_RANK] = work_times(work_clip_image(&c->clip), b->part->n);
 }

@@ -36,7 +36,7 @@ PEERS = [
     Peer("ggml q4_0", "ggml", "peer_ggml", "decode", {"format": "Q4_0"}),
 ]
 
-WORKS = ["decode_b1_f32", "decode_b8_f32", "decode_b64_f32", "vqgan_decode", "clip_text", "clip_image",
+WORKS = ["decode_b1_q8", "decode_b8_q8", "decode_b64_q8", "vqgan_decode", "clip_text", "clip_image",
          "train_gpt", "train_vqgan"]
 
 

@@ -3,7 +3,7 @@
  *
  *     bench/run --preset coco                     everything, at the sizes of published weights
  *     bench/run --preset emoji --json vqgan       rows whose name contains "vqgan"
- *     bench/run --turns decode_b1_f32             for bench/peers, which has its turns too
+ *     bench/run --turns decode_b1_q8              for bench/peers, which has its turns too
  *
  * limit: the time that the part's multiplications and additions take at the machine's multiply-add
  * peak or, if that is longer, its weights and caches at its read bandwidth; both are measured
