@@ -50,10 +50,19 @@ struct run {
     int n_results;
 };
 
+/* A whole name means that row alone, another word every row that has it in its name. */
+static bool named_by(const struct part *part, const char *word)
+{
+    for (int i = 0; i < N_PARTS; i++)
+        if (strcmp(PARTS[i].name, word) == 0)
+            return part == &PARTS[i];
+    return strstr(part->name, word);
+}
+
 static bool wanted(const struct run *r, const struct part *part)
 {
     for (int i = 0; i < r->n_only; i++)
-        if (strstr(part->name, r->only[i]))
+        if (named_by(part, r->only[i]))
             return true;
     return r->n_only == 0;
 }
@@ -62,7 +71,7 @@ static int check_names(const struct run *r, struct err *e)
 {
     for (int i = 0; i < r->n_only; i++) {
         int k = 0;
-        while (k < N_PARTS && !strstr(PARTS[k].name, r->only[i]))
+        while (k < N_PARTS && !named_by(&PARTS[k], r->only[i]))
             k++;
         if (k == N_PARTS)
             return err_set(e, ERR_INVALID, "'%.60s' is in no name: bench/run --help lists them",
@@ -141,7 +150,7 @@ static void help(void)
 {
     puts("Usage: bench/run [--preset coco|emoji] [--json] [NAME...]\n");
     conf_help(ROWS, stdout);
-    puts("\nNAME: rows whose name contains it");
+    puts("\nNAME: a row, or all rows whose name contains it");
     for (int i = 0; i < N_PARTS; i++)
         printf("  %-15s %s\n", PARTS[i].name, PARTS[i].what);
 }
