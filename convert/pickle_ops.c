@@ -200,6 +200,9 @@ static int add_to(struct machine *m, enum pickle_type type, struct pickle **item
 {
     if (machine_need(m, 1, e))
         return -1;
+    /* What keys and values are put into is a dictionary, whatever class made it. */
+    if (type == PICKLE_DICT && machine_top(m)->type == PICKLE_CALL && !machine_top(m)->n)
+        machine_top(m)->type = PICKLE_DICT;
     if (machine_top(m)->type != type && machine_top(m)->type != PICKLE_CALL)
         return err_set(e, ERR_FORMAT, "items for a value that is no container of them");
     return machine_add_items(m, machine_top(m), items, n, e);

@@ -144,6 +144,15 @@ static void ordered_dictionaries_are_dictionaries(void **state)
               4);
 }
 
+static void classes_that_take_items_are_dictionaries(void **state)
+{
+    (void)state;
+    const struct pickle *p = read_ok(BYTES(P2 "cmine\nEasyDict\n)RU\x01xK\x05s."));
+
+    assert_int_equal(p->type, PICKLE_DICT);
+    check_int(pickle_get(p, "x"), 5);
+}
+
 static void persistent_values_are_listed(void **state)
 {
     (void)state;
@@ -244,6 +253,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(a_list_may_hold_itself),
     cmocka_unit_test(a_call_stays_a_call),
     cmocka_unit_test(ordered_dictionaries_are_dictionaries),
+    cmocka_unit_test(classes_that_take_items_are_dictionaries),
     cmocka_unit_test(persistent_values_are_listed),
     cmocka_unit_test(damaged_pickles_are_refused_with_words),
     cmocka_unit_test(the_pool_bounds_what_a_file_makes),
