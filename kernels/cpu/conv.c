@@ -104,8 +104,9 @@ int CPU(conv_bwd_weight)(void *ctx, const struct backend_conv *how, ctensor *x, 
         return -1;
     const struct winograd *form =
         form_of(how, dw, CPU(winograd_weight_fits), x->dim[3], dy->dim[3]);
-    if (!form)
+    if (form)
+        CPU(winograd_weight)(ctx, form, how->pad, x, dy, dw);
+    else if (!CPU(rgb_weight)(ctx, how, x, dy, dw))
         return CPU(windows_weight)(ctx, how, x, dy, dw, e);
-    CPU(winograd_weight)(ctx, form, how->pad, x, dy, dw);
     return 0;
 }

@@ -16,6 +16,11 @@ int CPU(taps_bwd_data)(const struct cpu *c, const struct backend_conv *how, cten
 int CPU(windows_weight)(const struct cpu *c, const struct backend_conv *how, ctensor *x,
                         ctensor *dy, struct tensor *dw, struct err *e);
 
+/* conv_rgb_weight.c: 3x3 at stride 1 from or to three channels; false: it is none, or does not fit.
+ */
+bool CPU(rgb_weight)(const struct cpu *c, const struct backend_conv *how, ctensor *x, ctensor *dy,
+                     struct tensor *dw);
+
 /* winograd_weight.c: 3x3, stride 1, where it fits: enough channels to fill vectors, few enough for
  * the shared memory. */
 bool CPU(winograd_weight_fits)(const struct winograd *form, int64_t in, int64_t out);

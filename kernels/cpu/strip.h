@@ -38,33 +38,45 @@ static inline struct par_range strip_inside(int64_t begin, int64_t n, int64_t li
     return (struct par_range){ first, last > first ? last : first };
 }
 
-static inline void strip_copy_line(const float *from, struct par_range inside, int64_t n, float *to)
+/* to [n] = floats at inside.begin .. inside.end from `from`, the others 0. */
+static inline void strip_copy_line(const float *restrict from, struct par_range inside, int64_t n,
+                                   float *restrict to)
 {
     for (int64_t i = 0; i < inside.begin; i++)
         to[i] = 0;
-    for (int64_t i = inside.begin; i < inside.end; i++)
-        to[i] = from[i];
+    for (int64_t i = 0; i < inside.end - inside.begin; i++)
+        to[inside.begin + i] = from[i];
     for (int64_t i = inside.end; i < n; i++)
         to[i] = 0;
 }
 
-/* Pixels from y0, x0 of picture b on, rows x cols of them: where they lie, or, where they leave the
- * picture, copied to room [rows, cols, n]. */
+/* Pixels from y0, x0 of picture b on, rows x cols of them, to `to` [rows, cols, n]. */
+static inline void strip_copy(const struct strip_source *s, int64_t b, int64_t y0, int64_t x0,
+                              int64_t rows, int64_t cols, float *to)
+{
+    struct par_range y = strip_inside(y0, rows, s->height), x = strip_inside(x0, cols, s->width);
+    struct par_range line = { x.begin * s->n, x.end * s->n }, none = { 0, 0 };
+    for (int64_t i = 0; i < rows; i++, to += cols * s->n) {
+        bool in = i >= y.begin && i < y.end && x.begin < x.end;
+        strip_copy_line(in ? strip_at(s, b, y0 + i, x0 + x.begin) : NULL, in ? line : none,
+                        cols * s->n, to);
+    }
+}
+
+/* The same where they lie, or, where they leave the picture, copied to room [rows, cols, n]. */
 static inline struct square strip_of(const struct strip_source *s, int64_t b, int64_t y0,
                                      int64_t x0, int64_t rows, int64_t cols, float *room)
 {
-    struct par_range y = strip_inside(y0, rows, s->height), x = strip_inside(x0, cols, s->width);
-    if (y.end - y.begin == rows && x.end - x.begin == cols)
+    if (y0 >= 0 && x0 >= 0 && y0 + rows <= s->height && x0 + cols <= s->width)
         return (struct square){ (float *)strip_at(s, b, y0, x0), s->width * s->n, s->n };
-
-    struct par_range line = { x.begin * s->n, x.end * s->n }, none = { 0, 0 };
-    for (int64_t i = 0; i < rows; i++) {
-        bool in = i >= y.begin && i < y.end;
-        strip_copy_line(in ? strip_at(s, b, y0 + i, x0) : NULL, in ? line : none, cols * s->n,
-                        room + i * cols * s->n);
-    }
+    strip_copy(s, b, y0, x0, rows, cols, room);
     return (struct square){ room, cols * s->n, s->n };
 }
+
+/* A copy of all pictures in the shared memory, with zeros around each; `may`: it fits there. */
+bool CPU(strip_may_surround)(const struct strip_source *s, struct conv_pad pad);
+struct strip_source CPU(strip_surround)(const struct cpu *c, const struct strip_source *s,
+                                        struct conv_pad pad);
 
 #define STRIP_LINE 16 /* floats in a line of the cache */
 
