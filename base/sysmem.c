@@ -56,6 +56,14 @@ size_t sysmem_available_of(const char *meminfo, const char *group_max, const cha
     return available;
 }
 
+size_t sysmem_resident(void)
+{
+    size_t kib = 0, bytes = 0;
+
+    return read_number("/proc/self/status", "VmRSS:", &kib) && num_mul(kib, 1024, &bytes) ? bytes
+                                                                                          : 0;
+}
+
 size_t sysmem_available(void)
 {
     return sysmem_available_of("/proc/meminfo", "/sys/fs/cgroup/memory.max",

@@ -11,7 +11,10 @@
  * say. */
 size_t sysmem_available(void);
 
-/* The same of these files, for tests; any may be absent. */
+/* Bytes of this process that are in memory; 0 when the system does not say. */
+size_t sysmem_resident(void);
+
+/* sysmem_available of these files, for tests; any may be absent. */
 size_t sysmem_available_of(const char *meminfo, const char *group_max, const char *group_current);
 
 #endif

@@ -1,6 +1,7 @@
 #include "server/api_metrics.h"
 
 #include "base/clock.h"
+#include "base/sysmem.h"
 
 void api_metrics(struct app *app, struct exchange *x)
 {
@@ -13,6 +14,8 @@ void api_metrics(struct app *app, struct exchange *x)
         .rows_total = info->rows,
         .connections = watch_count(app->watch),
         .ready = app_ready(app, &why),
+        .jobs_kept = shelf_count(app->shelf),
+        .resident_bytes = (double)sysmem_resident(),
         .memory_bytes = (double)info->bytes,
         .uptime_s = (double)(clock_ns() - app->started_ns) / 1e9,
         .version = CLIPGEN_VERSION,

@@ -33,6 +33,13 @@ struct config {
     int64_t cpu_threads, rows;
 };
 
+/* Where a configuration is read from, to be read again. */
+struct config_source {
+    int argc;
+    char **argv;
+    const char *path;
+};
+
 extern const struct conf_row CONFIG_ROWS[];
 
 /* Defaults, then the file (--config FILE, or path if it exists; NULL: no file), then flags. */

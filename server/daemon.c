@@ -37,9 +37,10 @@ static void daemon_close(struct daemon *d)
     service_close(&d->service);
 }
 
-enum daemon_end daemon_run(const struct config *c, struct err *e)
+enum daemon_end daemon_run(const struct config *c, const struct config_source *source,
+                           struct err *e)
 {
-    struct daemon d = { .config = c, .work_fd = -1, .admin_fd = -1 };
+    struct daemon d = { .config = c, .source = source, .work_fd = -1, .admin_fd = -1 };
     bool failed = daemon_open(&d, e) || daemon_serve(&d, e);
 
     if (d.sched_running && daemon_drain(&d))

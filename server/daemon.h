@@ -14,6 +14,8 @@ enum daemon_end {
     DAEMON_STUCK,   /* asked twice, and the device thread does not answer: leave without cleaning */
 };
 
-enum daemon_end daemon_run(const struct config *c, struct err *e);
+/* source: of the configuration; it is read again when asked to (SIGHUP). */
+enum daemon_end daemon_run(const struct config *c, const struct config_source *source,
+                           struct err *e);
 
 #endif

@@ -16,6 +16,7 @@
 
 struct daemon {
     const struct config *config;
+    const struct config_source *source;
     struct service service;
     int work_fd, admin_fd; /* -1 once a listener owns it, or without admin listener */
     struct app app;

@@ -32,10 +32,34 @@ static void look_around(struct daemon *d)
                    sched_jobs(d->app.sched), queue_pictures(d->app.queue));
 }
 
+/* What can change while it runs: the least important lines to log, and who has a key. */
+static void reload(struct daemon *d)
+{
+    const struct config_source *from = d->source;
+    struct config fresh;
+    struct err e;
+
+    service_reloading(&d->service);
+    if (config_read(from->argc, from->argv, from->path, &fresh, &e)) {
+        log_error("daemon: reload: %s; nothing is changed", e.msg);
+    } else {
+        log_set_level((enum log_level)fresh.log_level);
+        config_release(&fresh);
+        refresh_keys(d);
+        log_info(
+            "daemon: log_level and API keys are read again; other keys count at the next start");
+    }
+    service_ready(&d->service);
+}
+
 int daemon_serve(struct daemon *d, struct err *e)
 {
+    enum service_signal signal;
+
     service_ready(&d->service);
-    while (service_wait(&d->service, TICK_MS) != SERVICE_STOP) {
+    while ((signal = service_wait(&d->service, TICK_MS)) != SERVICE_STOP) {
+        if (signal == SERVICE_RELOAD)
+            reload(d);
         if (sched_faulted(d->app.sched)) {
             service_failed(&d->service);
             return err_set(e, ERR_DEVICE, "the device failed; start the daemon again");

@@ -1,6 +1,5 @@
 #include "server/keys_file.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -46,7 +45,7 @@ static int set_name(struct key *key, const struct parser *p, const char *word, s
     for (int i = 0; i < p->n; i++)
         if (strcmp(p->keys[i].name, word) == 0)
             return err_set(e, ERR_FORMAT, "name '%s' is there twice", word);
-    snprintf(key->name, sizeof key->name, "%s", word);
+    memcpy(key->name, word, strlen(word) + 1);
     return 0;
 }
 

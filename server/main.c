@@ -53,7 +53,7 @@ int main(int argc, char **argv)
         return 2;
     }
     log_set_level((enum log_level)config.log_level);
-    end = daemon_run(&config, &e);
+    end = daemon_run(&config, &(struct config_source){ argc, argv, CLIPGEN_CONFFILE }, &e);
     if (end == DAEMON_STUCK) {
         log_error("daemon: the device thread does not answer; leaving as it is");
         _exit(1);

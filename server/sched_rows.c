@@ -116,6 +116,8 @@ void sched_step(struct sched *s)
 
     if (n == 0)
         return;
+    stats_add(s->stats, STATS_ROW_STEPS,
+              s->engine->info.rows - s->engine->calls->rows_free(s->engine));
     if (s->engine->calls->step(s->engine, &e)) {
         fail_drawing(s, &e);
         return;

@@ -33,6 +33,8 @@ static const struct {
     [STATS_PICTURES] = { "clipgen_pictures_total", "", "Pictures drawn, candidates included." },
     [STATS_TOKENS] = { "clipgen_tokens_total", "", "Image tokens drawn." },
     [STATS_STEPS] = { "clipgen_steps_total", "", "Steps of the engine." },
+    [STATS_ROW_STEPS] = { "clipgen_row_steps_total", "",
+                          "Rows in use, summed over the steps: how full batches are." },
     [STATS_REJECTED_FULL] = { "clipgen_rejected_total", "{reason=\"queue_full\"}",
                               "Requests refused." },
     [STATS_REJECTED_LIMITED] = { "clipgen_rejected_total", "{reason=\"key_limit\"}", "" },
@@ -139,6 +141,8 @@ static void print_gauges(const struct stats_gauges *g, struct buf *out)
     print_gauge("clipgen_ready", "1 when new work is taken.", g->ready, out);
     print_gauge("clipgen_device_memory_bytes", "Device memory of caches and activations.",
                 g->memory_bytes, out);
+    print_gauge("clipgen_jobs_kept", "Jobs kept for clients that come back.", g->jobs_kept, out);
+    print_gauge("clipgen_resident_memory_bytes", "Memory of the process.", g->resident_bytes, out);
     print_gauge("clipgen_uptime_seconds", "Since start.", g->uptime_s, out);
     print_head("clipgen_build_info", "gauge", "Version and model; always 1.", out);
     buf_printf(out, "clipgen_build_info{version=\"%s\",model=\"%s\"} 1\n", g->version, g->model);

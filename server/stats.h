@@ -14,6 +14,7 @@ enum stats_counter {
     STATS_PICTURES,         /* drawn */
     STATS_TOKENS,           /* drawn */
     STATS_STEPS,            /* of the engine */
+    STATS_ROW_STEPS,        /* rows in use, summed over the steps */
     STATS_REJECTED_FULL,    /* 429 */
     STATS_REJECTED_LIMITED, /* 429: a limit of the API key */
     STATS_REJECTED_DENIED,  /* 401 */
@@ -38,7 +39,8 @@ enum stats_time {
 struct stats_gauges {
     int queue_pictures, jobs_running, rows_used, rows_total, connections;
     int ready; /* 1 or 0 */
-    double memory_bytes, uptime_s;
+    int jobs_kept;
+    double memory_bytes, resident_bytes, uptime_s;
     const char *version, *model;
 };
 

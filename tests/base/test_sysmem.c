@@ -43,6 +43,7 @@ static void test_this_machine(void **state)
 {
     (void)state;
     assert_true(sysmem_available() > 1 << 20);
+    assert_true(sysmem_resident() > 100000 && sysmem_resident() < sysmem_available());
 }
 
 static const struct CMUnitTest TESTS[] = {

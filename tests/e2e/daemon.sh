@@ -53,6 +53,15 @@ expect_exit() {
     [ "$status" = "$1" ] || fail "clipgend ended with $status, not $1"
 }
 
+# wait_log WORDS: until the daemon has said them, 20 s at most
+wait_log() {
+    for _ in $(seq 200); do
+        grep -qF -- "$1" "$WORK/log" && return
+        sleep 0.1
+    done
+    fail "no word of: $1"
+}
+
 # post JSON OUTFILE [curl flags]: prints the HTTP status
 post() {
     json=$1 out=$2

@@ -39,6 +39,32 @@ fi
 kill -TERM "$DAEMON"
 expect_exit 0
 
+# the configuration is read again at SIGHUP; a mistake in it changes nothing
+printf '[server]\nlog_level = error\n' >"$WORK/conf"
+start_daemon "$WORK/tiny" --config "$WORK/conf" --log-level info
+kill -HUP "$DAEMON"
+wait_log "log_level and API keys are read again"
+kill -TERM "$DAEMON"
+expect_exit 0
+printf '[server]\nlog_level = info\n' >"$WORK/conf"
+start_daemon "$WORK/tiny" --config "$WORK/conf"
+curl -fsS "$URL/v1/models" >/dev/null
+wait_log "path=/v1/models"
+printf '[server]\nlog_level = loud\n' >"$WORK/conf"
+kill -HUP "$DAEMON"
+wait_log "'loud' is none of error|warn|info|debug; nothing is changed"
+printf '[server]\nlog_level = error\n' >"$WORK/conf"
+kill -HUP "$DAEMON"
+for _ in $(seq 100); do # from now on it is quiet
+    lines=$(wc -l <"$WORK/log")
+    curl -fsS "$URL/v1/models" >/dev/null
+    sleep 0.1
+    [ "$(wc -l <"$WORK/log")" = "$lines" ] && break
+done
+[ "$(wc -l <"$WORK/log")" = "$lines" ] || fail "log_level did not change"
+kill -TERM "$DAEMON"
+expect_exit 0
+
 printf 'broken' >"$WORK/tiny/model.safetensors"
 refuses 1 "model.safetensors" --listen 127.0.0.1:0 --bundle "$WORK/tiny"
 

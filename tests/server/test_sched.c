@@ -146,6 +146,7 @@ static void test_one_picture(void **state)
     assert_true(job->pictures[0].score > 0 && job->pictures[0].score <= 1.0001f);
     assert_int_equal(stats_get(b.stats, STATS_PICTURES), 1);
     assert_int_equal(stats_get(b.stats, STATS_TOKENS), TOKENS);
+    assert_int_equal(stats_get(b.stats, STATS_ROW_STEPS), TOKENS);
     assert_false(sched_turn(b.sched));
     job_free(job);
     bench_close(&b);
