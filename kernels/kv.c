@@ -2,17 +2,18 @@
 
 #include "base/num.h"
 
-static bool slab_bytes(int layers, int slots, int positions, int width, size_t *ret_bytes)
+static bool slab_bytes(enum dtype dtype, int layers, int slots, int positions, int width,
+                       size_t *ret_bytes)
 {
-    size_t n = sizeof(float);
+    size_t n = dtype_size(dtype);
     return num_mul(n, (size_t)layers, &n) && num_mul(n, (size_t)slots, &n) &&
            num_mul(n, (size_t)positions, &n) && num_mul(n, (size_t)width, &n) &&
            num_mul(n, 2, ret_bytes);
 }
 
-static int init_half(struct kv *kv, struct tensor *t, struct err *e)
+static int init_half(struct kv *kv, enum dtype dtype, struct tensor *t, struct err *e)
 {
-    *t = (struct tensor){ .dtype = DTYPE_F32,
+    *t = (struct tensor){ .dtype = dtype,
                           .n_dims = 4,
                           .dim = { kv->layers, kv->slots, kv->positions, kv->width } };
     if (device_alloc(kv->dev, tensor_bytes(t), &t->data, e))
@@ -20,18 +21,20 @@ static int init_half(struct kv *kv, struct tensor *t, struct err *e)
     return device_zero(kv->dev, t, e);
 }
 
-int kv_init(struct kv *kv, struct device *dev, int layers, int slots, int positions, int width,
-            struct err *e)
+int kv_init(struct kv *kv, struct device *dev, enum dtype dtype, int layers, int slots,
+            int positions, int width, struct err *e)
 {
     *kv = (struct kv){
         .dev = dev, .layers = layers, .slots = slots, .positions = positions, .width = width
     };
     size_t bytes;
+    if (dtype != DTYPE_F32 && dtype != DTYPE_F16)
+        return err_set(e, ERR_INVALID, "kv: a cache of %s, must be f32 or f16", dtype_name(dtype));
     if (layers < 1 || slots < 1 || positions < 1 || width < 1 ||
-        !slab_bytes(layers, slots, positions, width, &bytes))
+        !slab_bytes(dtype, layers, slots, positions, width, &bytes))
         return err_set(e, ERR_INVALID, "kv: no cache of %d layers, %d slots, %d positions, %d wide",
                        layers, slots, positions, width);
-    if (init_half(kv, &kv->keys, e) || init_half(kv, &kv->values, e)) {
+    if (init_half(kv, dtype, &kv->keys, e) || init_half(kv, dtype, &kv->values, e)) {
         kv_release(kv);
         return err_prefix(e, "kv: %zu bytes of cache: ", bytes);
     }

@@ -73,6 +73,7 @@ int bundle_new(const struct bundle_config *c, struct device *dev, enum param_for
 
     if (new_bundle(c, dev, &b, e))
         return -1;
+    b->format = format;
     if (alloc_params(b, format, e)) {
         bundle_close(b);
         return -1;

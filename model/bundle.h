@@ -58,6 +58,7 @@ struct bundle_config {
 struct bundle {
     struct bundle_config config;
     struct device *dev; /* borrowed */
+    enum param_format format;
     struct tokenizer *tokenizer;
     struct clip clip;
     struct vqgan *vqgan;

@@ -207,6 +207,12 @@ static int take_arena(struct gen_net *net, struct err *e)
     return rc ? -1 : arena_init(&net->arena, net->b->dev, bytes, ARENA_HOST_BYTES, e);
 }
 
+/* In f32 all of it is; beside coarser weights a finer cache would only cost time. */
+static enum dtype cache_dtype(const struct bundle *b)
+{
+    return b->format == PARAM_PLAIN || b->format == PARAM_F32 ? DTYPE_F32 : DTYPE_F16;
+}
+
 static int take_memory(struct gen_net *net, struct err *e)
 {
     const struct gpt_config *c = &net->b->config.gpt;
@@ -215,7 +221,8 @@ static int take_memory(struct gen_net *net, struct err *e)
     net->cond = mem_alloc((size_t)(net->rows * embed_dim(net)), sizeof *net->cond);
     if (!net->words || !net->cond)
         return err_set(e, ERR_NOMEM, "no memory for %d rows", net->rows);
-    if (kv_init(&net->kv, net->b->dev, c->layers, net->rows, c->tokens, c->width, e))
+    if (kv_init(&net->kv, net->b->dev, cache_dtype(net->b), c->layers, net->rows, c->tokens,
+                c->width, e))
         return -1;
     return take_arena(net, e);
 }

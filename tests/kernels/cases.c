@@ -128,14 +128,15 @@ static struct tensor *cached_step(struct pass *p, struct kv *kv, struct tensor *
     return before ? op_concat(p, before, y, 1) : y;
 }
 
-/* A prompt of i[1] positions, then one position at a time: the same as all at once, causal. */
+/* A prompt of i[1] positions, then one position at a time: the same as all at once, causal. The
+ * cache is of dtype i[2]. */
 static void attention_cached(struct pass *p, const struct kernel_case *k, struct tensor *const *in,
                              struct tensor **out)
 {
     int64_t B = in[0]->dim[0], T = in[0]->dim[1], D = in[0]->dim[2] / 3;
     int64_t dim[4] = { 2, 16, T, D };
-    struct tensor *keys = pass_tensor(p, DTYPE_F32, 4, dim);
-    struct tensor *values = pass_tensor(p, DTYPE_F32, 4, dim);
+    struct tensor *keys = pass_tensor(p, (enum dtype)k->i[2], 4, dim);
+    struct tensor *values = pass_tensor(p, (enum dtype)k->i[2], 4, dim);
     int32_t slot[16];
 
     if (!keys || !values)
@@ -431,6 +432,12 @@ const struct kernel_case KERNEL_CASES[] = {
     { "attention, cached one by one", attention_cached, ref_attention, NULL,
       { FROZEN_B(-2, 2, 2, 5, 3 * 12) }, .i = { 4, 1 },
       .tol = 2e-6, .why = ROUNDING ", exp of sums" },
+    { "attention, cached, f16", attention_cached, ref_attention, NULL,
+      { FROZEN_B(-2, 2, 3, 37, 3 * 160) }, .i = { 2, 5, DTYPE_F16 },
+      .tol = 2e-3, .why = "keys and values of 11 bits; scores are sums of 80" },
+    { "attention, cached one by one, f16", attention_cached, ref_attention, NULL,
+      { FROZEN_B(-2, 2, 2, 5, 3 * 12) }, .i = { 4, 1, DTYPE_F16 },
+      .tol = 2e-3, .why = "keys and values of 11 bits" },
 
     /* convolution and pictures */
     { "conv 1x1", conv, ref_conv, NULL, { FB(2, 5, 7, 11), F(13, 1, 1, 11), F(13) },

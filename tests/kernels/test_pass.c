@@ -282,7 +282,9 @@ static void cached_attention_checks_the_cache(void **state)
     struct kv kv;
     struct err e;
     world_init(w, MB);
-    assert_int_equal(kv_init(&kv, w->dev, 2, 3, 4, 8, &e), 0);
+    assert_int_equal(kv_init(&kv, w->dev, DTYPE_I32, 2, 3, 4, 8, &e), -1);
+    assert_err(&e, ERR_INVALID, "kv: a cache of i32, must be f32 or f16");
+    assert_int_equal(kv_init(&kv, w->dev, DTYPE_F32, 2, 3, 4, 8, &e), 0);
     kv.slot = IDS(2);
     kv.pos = IDS(3);
     assert_null(op_attention(&w->p, T(2, 1, 24), 2, true, &kv, 0));
