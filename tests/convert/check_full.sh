@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # check_full.sh DIR [all]: full-size checkpoints that tools/make-reference makes in DIR (7 GB; all: 16 GB),
 # converted and compared with what torch computes; convert time and peak memory. Not part of make check: it
-# takes minutes and Debian's python3-torch. BUILDDIR and SRCDIR as make check sets them.
+# takes minutes, and Debian's packages python3-torch and time. BUILDDIR and SRCDIR as make check sets them.
 set -euo pipefail
 dir=${1:?which folder may hold gigabytes?}
 convert=$BUILDDIR/clipgen-convert bundle=
