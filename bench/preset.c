@@ -39,7 +39,7 @@ static const struct preset COCO = {
                          .vocab = 16384,
                          .cond_dim = 512 },
                 .sampling = { .temperature = 1, .top_p = 0.95f, .guidance = 1, .top_k = 500 } },
-    .gpt_batch = 2,
+    .gpt_batch = 1,
     .vqgan_batch = 1,
 };
 

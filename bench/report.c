@@ -6,6 +6,7 @@ void report_head(FILE *out, const char *machine)
 {
     fprintf(out, "%s\n%-15s %11s %11s %6s %6s %6s   %8s %6s\n", machine, "", "seconds", "limit",
             "ratio", "best", "cpu", "GFLOP/s", "GB/s");
+    fflush(out);
 }
 
 void report_row(FILE *out, const struct result *r)
