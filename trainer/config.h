@@ -38,6 +38,7 @@ struct config {
     int64_t side;
     double two_objects;
     double clip_rebuilt;
+    double gpt_plain;
     double size_min, size_max;
     bool flip;
     int64_t vocab_merges;

@@ -108,6 +108,8 @@ static int make_picture(struct worker *w, int64_t step, int row, struct batch *b
     size_t bytes = (size_t)o->side * (size_t)o->side * 3;
 
     scene_draw(ds, object_at(w, p), o->split, &o->scene, &r, s);
+    if (o->plain_from && step >= o->plain_from && s->second < 0)
+        scene_plain(ds, s->object, s->background, s);
     if (scene_render(ds, s, o->side, b->pixels + (size_t)row * bytes, e))
         return -1;
     return o->tokenizer ? make_caption(w, s, &r, row, b, e) : 0;
@@ -223,6 +225,9 @@ static int check_options(const struct loader_options *o, int64_t first_step, str
         return -1;
     if (first_step < 0)
         return err_set(e, ERR_INVALID, "loader: first step %lld is below 0", (long long)first_step);
+    if (o->scene.size_min > o->scene.size_max)
+        return err_set(e, ERR_INVALID, "loader: size_min: %g is above size_max %g",
+                       o->scene.size_min, o->scene.size_max);
     return 0;
 }
 

@@ -22,6 +22,8 @@ struct loader_options {
     uint64_t seed;
     enum split split;
     struct scene_options scene;
+    int64_t plain_from; /* step from which every picture is plain (scene_plain); 0: none is. Two
+                           objects stay as they are drawn */
     struct caption_options caption;
     const struct tokenizer *tokenizer; /* NULL: no captions, ids and end are NULL */
     int context;                       /* token ids a caption */

@@ -148,12 +148,11 @@ struct scene_options stage_scene_options(const struct config *c)
     return o;
 }
 
-int stage_open_loader(const struct stage *s, const struct dataset *ds, const struct tokenizer *tok,
-                      int64_t batch, int context, uint64_t purpose, enum split split,
-                      int64_t first_step, struct loader **ret_loader, struct err *e)
+struct loader_options stage_loader_options(const struct config *c, const struct tokenizer *tok,
+                                           int64_t batch, int context, uint64_t purpose,
+                                           enum split split)
 {
-    const struct config *c = s->config;
-    struct loader_options o = {
+    return (struct loader_options){
         .batch = (int)batch,
         .side = (int)c->side,
         .seed = (uint64_t)c->seed * 16 + purpose,
@@ -165,6 +164,14 @@ int stage_open_loader(const struct stage *s, const struct dataset *ds, const str
         .threads = 1,
         .ahead = 4,
     };
+}
+
+int stage_open_loader(const struct stage *s, const struct dataset *ds, const struct tokenizer *tok,
+                      int64_t batch, int context, uint64_t purpose, enum split split,
+                      int64_t first_step, struct loader **ret_loader, struct err *e)
+{
+    struct loader_options o =
+        stage_loader_options(s->config, tok, batch, context, purpose, split);
     return loader_new(ds, &o, first_step, ret_loader, e);
 }
 

@@ -30,6 +30,10 @@ int stage_open_networks(const struct stage *s, struct bundle_config *ret_network
 /* The file of that vocabulary; NULL with e set on failure; mem_free. */
 char *stage_vocab_path(const struct stage *s, struct err *e);
 
+/* What a loader is opened with; see stage_open_loader. */
+struct loader_options stage_loader_options(const struct config *c, const struct tokenizer *tok,
+                                           int64_t batch, int context, uint64_t purpose,
+                                           enum split split);
 /* Training batches of `batch` pictures; tok NULL: without captions. purpose: keeps the stages'
  * pictures apart. */
 int stage_open_loader(const struct stage *s, const struct dataset *ds, const struct tokenizer *tok,

@@ -130,8 +130,11 @@ static int begin(void *self, int64_t step, struct err *e)
             return -1;
         log_info("gpt: modality gap %.3f between mean image and mean text embedding", gap);
     }
-    return stage_open_loader(s->stage, s->ds, NULL, s->training->batch, 0, 5, SPLIT_TRAIN, step,
-                             &s->loader, e);
+    struct loader_options o =
+        stage_loader_options(s->config, NULL, s->training->batch, 0, 5, SPLIT_TRAIN);
+    if (s->config->gpt_plain > 0)
+        o.plain_from = (int64_t)((1 - s->config->gpt_plain) * (double)s->training->steps) + 1;
+    return loader_new(s->ds, &o, step, &s->loader, e);
 }
 
 /* ---- preview: pictures for prompts, with the averaged weights ---- */

@@ -208,6 +208,30 @@ static void test_contents(void **state)
     loader_free(l);
 }
 
+/* From a step on, the same objects on the same backgrounds stand in the middle. */
+static void test_plain_from_a_step_on(void **state)
+{
+    struct loader_options o = options();
+    struct loader *varied, *plain;
+
+    (void)state;
+    o.scene.pair_probability = 0;
+    varied = start(&o, 0);
+    o.plain_from = 2;
+    plain = start(&o, 0);
+    for (int step = 0; step < 4; step++) {
+        const struct batch *a = next(varied), *b = next(plain);
+        for (int i = 0; i < BATCH; i++) {
+            struct scene expected = a->scenes[i];
+            if (step >= 2)
+                scene_plain(ds, expected.object, expected.background, &expected);
+            assert_true(toy_same_scene(&b->scenes[i], &expected));
+        }
+    }
+    loader_free(varied);
+    loader_free(plain);
+}
+
 static void test_without_captions(void **state)
 {
     struct loader_options o = options();
@@ -246,6 +270,7 @@ static void test_options_are_checked(void **state)
     REFUSED(side, 5000, "loader: side: 5000 is outside 1..1024");
     REFUSED(threads, 17, "loader: threads: 17 is outside 1..16");
     REFUSED(ahead, 0, "loader: ahead: 0 is outside 1..64");
+    REFUSED(scene.size_min, 0.98, "loader: size_min: 0.98 is above size_max 0.97");
     REFUSED(context, 0, "loader: context: 0 is outside 1..4096");
 #undef REFUSED
     assert_int_equal(loader_new(ds, &good, -1, &l, &e), -1);
@@ -308,6 +333,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_seeds_and_splits_differ),
     cmocka_unit_test(test_epochs),
     cmocka_unit_test(test_contents),
+    cmocka_unit_test(test_plain_from_a_step_on),
     cmocka_unit_test(test_without_captions),
     cmocka_unit_test(test_options_are_checked),
     cmocka_unit_test(test_empty_split),
