@@ -127,10 +127,10 @@ const struct conf_row CONFIG_ROWS[] = {
          "subtract the mean embedding of each modality (C3) against the modality gap"),
     REAL("gpt", "gpt_null", "0.1", 0, 0.9, gpt_null,
          "fraction of pictures trained without condition, for classifier-free guidance"),
-    REAL("gpt", "gpt_plain", "0.18", 0, 1, gpt_plain,
+    REAL("gpt", "gpt_plain", "0.13", 0, 1, gpt_plain,
          "last fraction of the steps, in which a single object stands in the middle, at middle "
          "size: where the model is to draw it"),
-    TRAINING(gpt, "17000", "16", "1.5e-3", "200", "0.01", "1", "0.998"),
+    TRAINING(gpt, "16000", "16", "1.5e-3", "200", "0.01", "1", "0.998"),
 
     TEXT("bundle", "bundle_name", "emoji-64", 63, bundle_name, "name that the daemon reports"),
     TEXT("bundle", "bundle_dir", "models/emoji-64", 4096, bundle_dir,
