@@ -24,7 +24,7 @@ struct generation {
     int32_t *ids;             /* [context] a prompt of full length, */
     int end;                  /* and its last token */
     int32_t *tokens;          /* of a picture */
-    float *embed, *candidate; /* [E] */
+    float *embed, *condition, *candidate; /* [E] */
     struct image picture;
 };
 
@@ -59,8 +59,9 @@ static int make_inputs(struct generation *g, const struct bundle_config *c, stru
     g->ids = mem_alloc((size_t)context, sizeof *g->ids);
     g->tokens = mem_alloc((size_t)n_tokens, sizeof *g->tokens);
     g->embed = mem_alloc((size_t)c->clip.embed_dim, sizeof *g->embed);
+    g->condition = mem_alloc((size_t)c->clip.embed_dim, sizeof *g->condition);
     g->candidate = mem_alloc((size_t)c->clip.embed_dim, sizeof *g->candidate);
-    if (!g->ids || !g->tokens || !g->embed || !g->candidate)
+    if (!g->ids || !g->tokens || !g->embed || !g->condition || !g->candidate)
         return err_set(e, ERR_NOMEM, "no memory for a prompt and a picture");
     for (int i = 0; i < context; i++)
         g->ids[i] = i * 7919 % c->clip.text.vocab;
@@ -71,7 +72,8 @@ static int make_inputs(struct generation *g, const struct bundle_config *c, stru
     for (int i = 0; i < side * side * 3; i++)
         g->picture.px[i] = (uint8_t)(i * 31);
     g->end = context - 1;
-    return gen_embed_text(g->gen, g->ids, g->end, g->embed, e);
+    return gen_embed_text(g->gen, g->ids, g->end, g->embed, e) ||
+           gen_condition(g->gen, g->embed, GEN_TEXT, g->condition, e);
 }
 
 static void close_generation(struct bench *b)
@@ -83,6 +85,7 @@ static void close_generation(struct bench *b)
     mem_free(g->ids);
     mem_free(g->tokens);
     mem_free(g->embed);
+    mem_free(g->condition);
     mem_free(g->candidate);
     image_release(&g->picture);
     mem_free(g);
@@ -122,12 +125,12 @@ static int open_guided(struct bench *b, struct err *e)
 
 /* ---- stages ---- */
 
-/* From one embedding to all tokens of n sequences, which stay in their slots. */
+/* From one condition to all tokens of n sequences, which stay in their slots. */
 static int decode(struct generation *g, struct err *e)
 {
     for (int i = 0; i < g->n; i++) {
         g->settings.seed = (uint64_t)i;
-        if (gen_admit(g->gen, g->embed, GEN_TEXT, &g->settings, &g->slots[i], e))
+        if (gen_admit(g->gen, g->condition, NULL, &g->settings, &g->slots[i], e))
             return -1;
     }
     while (gen_live(g->gen))

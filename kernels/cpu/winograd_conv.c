@@ -205,8 +205,9 @@ static struct job job_of(const struct cpu *cpu, const struct winograd_conv *c)
     };
     j.n = c->source.batch * j.cells.rows * j.cells.cols;
     j.block = block_of(cpu, &j);
-    /* some more: planes a power of two apart would fall into the same lines of the cache */
-    j.plane = (j.block * j.depth / VEC_LANES + 2) * VEC_LANES;
+    /* Whole lines of the cache, as the tiles behind them want; and some more, since planes a power
+     * of two apart would fall into the same lines. */
+    j.plane = (j.block * j.depth / STRIP_LINE + 2) * STRIP_LINE;
     return j;
 }
 
