@@ -21,9 +21,9 @@ struct generation {
     struct gen_settings settings;
     int n; /* sequences */
     int slots[GEN_ROWS_MAX];
-    int32_t *ids;             /* [context] a prompt of full length, */
-    int end;                  /* and its last token */
-    int32_t *tokens;          /* of a picture */
+    int32_t *ids;                         /* [context] a prompt of full length, */
+    int end;                              /* and its last token */
+    int32_t *tokens;                      /* of a picture */
     float *embed, *condition, *candidate; /* [E] */
     struct image picture;
 };

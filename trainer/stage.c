@@ -170,8 +170,7 @@ int stage_open_loader(const struct stage *s, const struct dataset *ds, const str
                       int64_t batch, int context, uint64_t purpose, enum split split,
                       int64_t first_step, struct loader **ret_loader, struct err *e)
 {
-    struct loader_options o =
-        stage_loader_options(s->config, tok, batch, context, purpose, split);
+    struct loader_options o = stage_loader_options(s->config, tok, batch, context, purpose, split);
     return loader_new(ds, &o, first_step, ret_loader, e);
 }
 
