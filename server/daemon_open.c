@@ -1,5 +1,6 @@
 #include "server/daemon_impl.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,41 @@ static int open_sockets(struct daemon *d, struct err *e)
     return 0;
 }
 
+/* An engine being opened. */
+struct opening {
+    const struct engine_model_options *options;
+    struct engine *engine;
+    struct err err;
+    int failed;
+};
+
+static void *open_model(void *arg)
+{
+    struct opening *o = arg;
+
+    o->failed = engine_model_open(o->options, &o->engine, &o->err);
+    return NULL;
+}
+
+/* On a thread of its own, which takes its OpenMP threads with it: were they to idle beside those of
+ * the device thread, libgomp would count more threads than cores and let every wait sleep. */
+static int open_model_apart(const struct engine_model_options *options, struct engine **ret_engine,
+                            struct err *e)
+{
+    struct opening o = { .options = options };
+    pthread_t thread;
+    int code = pthread_create(&thread, NULL, open_model, &o);
+
+    if (code)
+        return err_set(e, ERR_IO, "loading: %s", strerror(code));
+    pthread_join(thread, NULL);
+    if (o.failed)
+        *e = o.err;
+    else
+        *ret_engine = o.engine;
+    return o.failed;
+}
+
 static int open_engine(struct daemon *d, struct err *e)
 {
     const struct config *c = d->config;
@@ -64,7 +100,7 @@ static int open_engine(struct daemon *d, struct err *e)
         return err_set(e, ERR_NOMEM, "bundle: out of memory");
     service_status(&d->service, "loading %s", path);
     o.bundle = path;
-    failed = engine_model_open(&o, &d->app.engine, e);
+    failed = open_model_apart(&o, &d->app.engine, e);
     mem_free(path);
     return failed;
 }
