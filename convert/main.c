@@ -1,31 +1,14 @@
 /*
  * clipgen-convert: published checkpoints in, one bundle out.
  */
-#include <signal.h>
 #include <stdio.h>
 
+#include "base/stop.h"
 #include "convert/conversion.h"
 #include "convert/export.h"
 #include "convert/inspect.h"
 #include "convert/options.h"
 #include "convert/verify.h"
-
-static volatile sig_atomic_t stop_flag;
-
-static void on_signal(int number)
-{
-    (void)number;
-    stop_flag = 1;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | SA_RESETHAND };
-
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-}
 
 static void help(void)
 {
@@ -60,8 +43,7 @@ static int run(const struct options *o, struct err *e)
         return verify_bundle(o->verify, stdout, e);
     if (o->export)
         return export_run(o, stdout, e);
-    catch_signals();
-    return conversion_run(o, &stop_flag, stdout, e);
+    return conversion_run(o, stop_on_signals(), stdout, e);
 }
 
 /* Flags that print something and are done. */

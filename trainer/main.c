@@ -1,11 +1,11 @@
 /*
  * clipgen-trainer STAGE --config FILE: from pictures to a bundle, one stage at a time.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/stop.h"
 #include "trainer/config.h"
 #include "trainer/evaluate.h"
 #include "trainer/stage_bundle.h"
@@ -28,22 +28,6 @@ static const struct {
     { "eval", stage_eval, false, "measure the bundle on held-out prompts, draw a contact sheet" },
 };
 #define N_STAGES (sizeof STAGES / sizeof *STAGES)
-
-static volatile sig_atomic_t stop_flag;
-
-static void on_signal(int number)
-{
-    (void)number;
-    stop_flag = 1;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | SA_RESETHAND };
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-}
 
 static void help(void)
 {
@@ -77,10 +61,8 @@ static int read_config(int argc, char **argv, struct config *c, struct err *e)
 
 static int run_stage(const struct config *c, size_t stage, struct err *e)
 {
-    struct stage s = { .config = c, .stop = &stop_flag };
+    struct stage s = { .config = c, .stop = STAGES[stage].resumes ? stop_on_signals() : NULL };
     bool done = false;
-    if (STAGES[stage].resumes)
-        catch_signals();
     if (device_open("cpu", (int)c->threads, &s.dev, e))
         return -1;
     log_info("%s: %s", STAGES[stage].name, device_describe(s.dev));

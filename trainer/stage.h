@@ -16,7 +16,7 @@
 struct stage {
     const struct config *config;
     struct device *dev;
-    const volatile sig_atomic_t *stop; /* set by SIGTERM and SIGINT */
+    const volatile sig_atomic_t *stop; /* base/stop.h; NULL where a stage does not save */
 };
 
 /* The data set that the stage `data` wrote. */
