@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "model/generate.h"
+#include "server/cors.h"
 
 #define BACKENDS "auto|cpu|cuda"
 #define CONNECTIONS_SPARE 32 /* for health checks and refusals while the queue is full */
@@ -19,6 +20,19 @@ const struct conf_row CONFIG_ROWS[] = {
         "server", "admin_listen", "", 255, S, admin_listen,
         "the same for a second listener for health, metrics and administration, which a full "
         "house cannot silence; empty: none"),
+    CONF_STRING(
+        "server", "agent_listen", "", 255, S, agent_listen,
+        "the same for HAProxy's agent-check: one line on whether and how much work is wanted; "
+        "empty: none"),
+    CONF_STRING("server", "tls_cert", "", 4095, S, tls_cert,
+                "PEM file with the work listener's certificate, followed by those of its issuers; "
+                "read again at SIGHUP; empty: the systemd credential tls-cert if there is one, "
+                "else plain HTTP"),
+    CONF_STRING("server", "tls_key", "", 4095, S, tls_key,
+                "PEM file with its key; empty: the systemd credential tls-key if there is one"),
+    CONF_STRING("server", "cors_origins", "", 4095, S, cors_origins,
+                "sites whose pages may use the work listener from browsers (CORS): origins such as "
+                "https://app.example, or *; empty: none"),
     CONF_STRING("server", "api_keys", "", 4095, S, api_keys,
                 "file of API keys, looked at again when it changes; empty: the systemd credential "
                 "api-keys if there is one, else everybody is served"),
@@ -127,7 +141,7 @@ int config_read(int argc, char **argv, const char *path, struct config *ret_conf
 
     memset(&c, 0, sizeof c);
     if (conf_defaults(CONFIG_ROWS, &c, e) || read_file(&c, argc, argv, path, e) ||
-        read_flags(&c, argc, argv, e) || check_together(&c, e)) {
+        read_flags(&c, argc, argv, e) || check_together(&c, e) || cors_check(c.cors_origins, e)) {
         config_release(&c);
         return -1;
     }

@@ -15,7 +15,7 @@
 
 struct config {
     /* [server] */
-    char *listen, *admin_listen, *api_keys;
+    char *listen, *admin_listen, *agent_listen, *api_keys, *tls_cert, *tls_key, *cors_origins;
     int full_status; /* index into CONFIG_FULL_STATUSES */
     int64_t threads, connections, queue_max, jobs_max;
     double jobs_ttl_s, heartbeat_s, timeout_s, drain_s, stuck_s;

@@ -6,13 +6,12 @@
 #include "server/daemon_impl.h"
 #include "server/listen.h"
 
-/* fd: unless a listener has closed it. */
-static void close_socket(const char *address, int fd, bool open)
+static void close_socket(struct daemon_socket *s)
 {
-    if (fd >= 0)
-        close(fd);
-    if (open)
-        listen_forget(address);
+    if (s->fd >= 0)
+        close(s->fd);
+    if (s->address)
+        listen_forget(s->address);
 }
 
 static void daemon_close(struct daemon *d)
@@ -21,8 +20,10 @@ static void daemon_close(struct daemon *d)
 
     if (d->sched_running)
         sched_join(a->sched);
+    agent_close(d->agent);
     http_close(d->work);
     http_close(d->admin);
+    tls_close(d->tls);
     watch_close(a->watch);
     sched_free(a->sched);
     shelf_free(a->shelf);
@@ -32,15 +33,20 @@ static void daemon_close(struct daemon *d)
     stats_free(a->stats);
     if (a->engine)
         a->engine->calls->close(a->engine);
-    close_socket(d->config->listen, d->work_fd, d->work_open);
-    close_socket(d->config->admin_listen, d->admin_fd, d->admin_open);
+    close_socket(&d->work_socket);
+    close_socket(&d->admin_socket);
+    close_socket(&d->agent_socket);
     service_close(&d->service);
 }
 
 enum daemon_end daemon_run(const struct config *c, const struct config_source *source,
                            struct err *e)
 {
-    struct daemon d = { .config = c, .source = source, .work_fd = -1, .admin_fd = -1 };
+    struct daemon d = { .config = c,
+                        .source = source,
+                        .work_socket.fd = -1,
+                        .admin_socket.fd = -1,
+                        .agent_socket.fd = -1 };
     bool failed = daemon_open(&d, e) || daemon_serve(&d, e);
 
     if (d.sched_running && daemon_drain(&d))

@@ -9,20 +9,29 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/agent.h"
 #include "server/app.h"
 #include "server/config.h"
 #include "server/http.h"
 #include "server/service.h"
+#include "server/tls.h"
+
+/* A listening socket until a listener owns it. */
+struct daemon_socket {
+    const char *address; /* NULL: not opened */
+    int fd;              /* -1: none, or its listener's by now */
+};
 
 struct daemon {
     const struct config *config;
     const struct config_source *source;
     struct service service;
-    int work_fd, admin_fd; /* -1 once a listener owns it, or without admin listener */
+    struct daemon_socket work_socket, admin_socket, agent_socket;
     struct app app;
+    struct tls *tls; /* of the work listener; NULL: plain HTTP */
     struct http *work, *admin;
+    struct agent *agent;
     bool sched_running;
-    bool work_open, admin_open; /* the sockets are ours */
 };
 
 static inline int64_t daemon_ns(double seconds)

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/credential.h"
 #include "server/engine_model.h"
 #include "server/listen.h"
 #include "server/route.h"
@@ -36,16 +37,24 @@ static int raise_file_limit(const struct config *c, struct err *e)
     return setrlimit(RLIMIT_NOFILE, &limit) ? err_errno(e, "open files") : 0;
 }
 
+static int open_socket(const char *address, struct daemon_socket *s, struct err *e)
+{
+    if (!*address)
+        return 0;
+    if (listen_open(address, &s->fd, e))
+        return -1;
+    s->address = address;
+    return 0;
+}
+
 static int open_sockets(struct daemon *d, struct err *e)
 {
-    if (listen_open(d->config->listen, &d->work_fd, e))
+    const struct config *c = d->config;
+
+    if (open_socket(c->listen, &d->work_socket, e) ||
+        open_socket(c->admin_listen, &d->admin_socket, e) ||
+        open_socket(c->agent_listen, &d->agent_socket, e))
         return -1;
-    d->work_open = true;
-    if (!*d->config->admin_listen)
-        return 0;
-    if (listen_open(d->config->admin_listen, &d->admin_fd, e))
-        return -1;
-    d->admin_open = true;
     return 0;
 }
 
@@ -105,18 +114,40 @@ static int open_engine(struct daemon *d, struct err *e)
     return failed;
 }
 
-/* The configured file, else what systemd hands over (LoadCredential=api-keys:...), else none. */
 static int open_keys(struct daemon *d, struct err *e)
 {
-    const char *dir = getenv("CREDENTIALS_DIRECTORY");
-    char *path = *d->config->api_keys ? mem_strdup(d->config->api_keys)
-                 : dir                ? file_join(dir, "api-keys")
-                                      : NULL;
-    bool wanted = path && (*d->config->api_keys || file_exists(path));
-    int failed = wanted ? keys_open(path, &d->app.keys, e) : 0;
+    char *path;
+    int failed;
 
+    if (credential_find(d->config->api_keys, "api-keys", &path, e))
+        return -1;
+    failed = path ? keys_open(path, &d->app.keys, e) : 0;
     mem_free(path);
     return failed;
+}
+
+/* One without the other is a mistake: nobody wants plain HTTP by accident. */
+static int open_tls_pair(const char *cert, const char *key, struct tls **ret_tls, struct err *e)
+{
+    if (cert && key)
+        return tls_open(cert, key, ret_tls, e);
+    if (cert || key)
+        return err_set(e, ERR_INVALID, "tls_cert and tls_key go together; there is no %s",
+                       cert ? "tls_key" : "tls_cert");
+    return 0;
+}
+
+static int open_tls(struct daemon *d, struct err *e)
+{
+    const struct config *c = d->config;
+    char *cert = NULL, *key = NULL;
+    int failed = credential_find(c->tls_cert, "tls-cert", &cert, e) ||
+                 credential_find(c->tls_key, "tls-key", &key, e) ||
+                 open_tls_pair(cert, key, &d->tls, e);
+
+    mem_free(cert);
+    mem_free(key);
+    return failed ? -1 : 0;
 }
 
 static int open_scheduler(struct daemon *d, struct err *e)
@@ -155,17 +186,20 @@ static void fill_app(struct daemon *d)
     a->started_unix = clock_unix();
 }
 
-static int open_listener(struct daemon *d, int *fd, const struct route *routes, int threads,
-                         int connections, struct http **ret_http, struct err *e)
+static int open_listener(struct daemon *d, struct daemon_socket *s, const struct route *routes,
+                         int threads, int connections, struct http **ret_http, struct err *e)
 {
     const struct config *c = d->config;
+    bool work = routes == ROUTES_WORK;
     struct http_options o = {
-        .listen_fd = *fd,
+        .listen_fd = s->fd,
         .routes = routes,
         .app = &d->app,
         .stats = d->app.stats,
         .watch = d->app.watch,
-        .keys = routes == ROUTES_WORK ? d->app.keys : NULL,
+        .keys = work ? d->app.keys : NULL,
+        .tls = work ? d->tls : NULL,
+        .cors = work ? c->cors_origins : "",
         .threads = threads,
         .connections = connections,
         .body_max = d->app.body_max,
@@ -177,33 +211,60 @@ static int open_listener(struct daemon *d, int *fd, const struct route *routes, 
 
     if (http_open(&o, ret_http, e))
         return -1;
-    *fd = -1;
+    s->fd = -1;
     return 0;
 }
 
-static void announce(const char *what, int fd)
+static void announce(const char *what, const char *scheme, int fd)
 {
     char name[LISTEN_NAME_MAX];
 
-    listen_name(fd, name);
+    listen_name(fd, scheme, name);
     log_info("daemon: %s on %s", what, name);
+}
+
+static int open_work(struct daemon *d, struct err *e)
+{
+    int fd = d->work_socket.fd;
+
+    if (open_listener(d, &d->work_socket, ROUTES_WORK, (int)d->config->threads,
+                      (int)d->config->connections, &d->work, e))
+        return -1;
+    announce("listening", d->tls ? "https" : "http", fd);
+    return 0;
+}
+
+static int open_admin(struct daemon *d, struct err *e)
+{
+    int fd = d->admin_socket.fd;
+
+    if (fd < 0)
+        return 0;
+    if (open_listener(d, &d->admin_socket, ROUTES_ADMIN, ADMIN_THREADS, ADMIN_CONNECTIONS,
+                      &d->admin, e))
+        return -1;
+    announce("health, metrics and administration", "http", fd);
+    return 0;
+}
+
+static int open_agent(struct daemon *d, struct err *e)
+{
+    int fd = d->agent_socket.fd;
+
+    if (fd < 0)
+        return 0;
+    if (agent_open(fd, &d->app, &d->agent, e))
+        return -1;
+    d->agent_socket.fd = -1;
+    announce("HAProxy's agent-check", "tcp", fd);
+    return 0;
 }
 
 static int open_listeners(struct daemon *d, struct err *e)
 {
-    int work_fd = d->work_fd, admin_fd = d->admin_fd;
-
-    if (watch_open(d->config->half_close_is_gone, &d->app.watch, e) ||
-        open_listener(d, &d->work_fd, ROUTES_WORK, (int)d->config->threads,
-                      (int)d->config->connections, &d->work, e))
+    if (watch_open(d->config->half_close_is_gone, &d->app.watch, e) || open_work(d, e) ||
+        open_admin(d, e) || open_agent(d, e))
         return -1;
-    announce("listening", work_fd);
-    if (admin_fd < 0)
-        return 0;
-    if (open_listener(d, &d->admin_fd, ROUTES_ADMIN, ADMIN_THREADS, ADMIN_CONNECTIONS, &d->admin,
-                      e))
-        return -1;
-    announce("health, metrics and administration", admin_fd);
     return 0;
 }
 
@@ -212,7 +273,7 @@ int daemon_open(struct daemon *d, struct err *e)
     const struct engine_info *info;
 
     if (service_open(&d->service, e) || raise_file_limit(d->config, e) || open_sockets(d, e) ||
-        open_keys(d, e) || open_engine(d, e) || open_scheduler(d, e))
+        open_keys(d, e) || open_tls(d, e) || open_engine(d, e) || open_scheduler(d, e))
         return -1;
     fill_app(d);
     service_status(&d->service, "warming up");

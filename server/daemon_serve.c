@@ -32,7 +32,16 @@ static void look_around(struct daemon *d)
                    sched_jobs(d->app.sched), queue_pictures(d->app.queue));
 }
 
-/* What can change while it runs: the least important lines to log, and who has a key. */
+static void refresh_certificate(struct daemon *d)
+{
+    struct err e;
+
+    if (d->tls && tls_reload(d->tls, &e))
+        log_error("daemon: the certificate stays as it was: %s", e.msg);
+}
+
+/* What can change while it runs: the least important lines to log, who has a key, and what proves
+ * who we are. */
 static void reload(struct daemon *d)
 {
     const struct config_source *from = d->source;
@@ -46,8 +55,9 @@ static void reload(struct daemon *d)
         log_set_level((enum log_level)fresh.log_level);
         config_release(&fresh);
         refresh_keys(d);
-        log_info(
-            "daemon: log_level and API keys are read again; other keys count at the next start");
+        refresh_certificate(d);
+        log_info("daemon: log_level, API keys and certificate are read again; other keys count at "
+                 "the next start");
     }
     service_ready(&d->service);
 }

@@ -176,7 +176,8 @@ static void add_headers(struct MHD_Response *m, const struct exchange *x, bool c
 {
     const struct reply *r = &x->reply;
 
-    MHD_add_response_header(m, "Content-Type", r->type);
+    if (r->type)
+        MHD_add_response_header(m, "Content-Type", r->type);
     MHD_add_response_header(m, "Cache-Control", "no-store");
     MHD_add_response_header(m, "X-Request-Id", x->id);
     for (int i = 0; i < r->n_headers; i++)

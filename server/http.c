@@ -162,6 +162,7 @@ static struct connection *connection_new(struct http *h, int fd)
 
     if (!c)
         return NULL;
+    c->http = h;
     c->watched = watch_add(h->o.watch, fd);
     if (!c->watched) {
         mem_free(c);
@@ -211,15 +212,19 @@ static struct MHD_Daemon *start(struct http *h)
         { MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL }, /* refuses 1: leave it out then */
         { MHD_OPTION_END, 0, NULL },
     };
+    struct MHD_OptionItem tls[HTTP_TLS_ITEMS];
 
+    http_tls_options(h, tls);
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-        o->listen_fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_PER_CONNECTION, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_ARRAY,
-        o->threads > 1 ? pool : pool + 1, MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+            http_tls_flags(h),
+        0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, o->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)o->connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_PER_CONNECTION,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, h,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        h, MHD_OPTION_ARRAY, o->threads > 1 ? pool : pool + 1, MHD_OPTION_ARRAY, tls,
+        MHD_OPTION_END);
 }
 
 int http_open(const struct http_options *o, struct http **ret_http, struct err *e)

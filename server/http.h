@@ -12,6 +12,7 @@
 #include "server/exchange.h"
 #include "server/keys.h"
 #include "server/stats.h"
+#include "server/tls.h"
 #include "server/watch.h"
 
 struct app;
@@ -23,6 +24,8 @@ struct http_options {
     struct stats *stats;
     struct watch *watch;
     struct keys *keys; /* NULL: everybody is served */
+    struct tls *tls;   /* NULL: plain HTTP */
+    const char *cors;  /* origins of pages that may ask: cors.h */
     int threads, connections;
     size_t body_max;
     int64_t header_ns, body_ns, write_ns, idle_ns; /* absolute limits of each phase */

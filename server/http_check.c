@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/num.h"
+#include "server/cors.h"
 #include "server/route.h"
 
 /* A client's id goes into logs and headers: only plain, short ones are taken. */
@@ -74,11 +75,28 @@ static int check_key(struct exchange *x, const struct http_options *o)
     return -1;
 }
 
+/* Tells browsers whether the page of another site may read the answer, whatever it will be. True:
+ * that was all it has asked for yet, and the reply is there. */
+static bool is_preflight(struct exchange *x, const struct http_options *o)
+{
+    const char *wanted = exchange_header(x, "Access-Control-Request-Method");
+
+    if (!cors_allow(o->cors, exchange_header(x, "Origin"), &x->reply) || !wanted ||
+        strcmp(x->method, "OPTIONS") != 0)
+        return false;
+    x->route = route_find(o->routes, wanted, x->path, &x->reply);
+    if (x->route)
+        cors_preflight(&x->reply);
+    return true;
+}
+
 int http_check(struct exchange *x, const struct http_options *o)
 {
     const char *length = exchange_header(x, "Content-Length");
     uint64_t n = 0;
 
+    if (is_preflight(x, o))
+        return -1;
     x->route = route_find(o->routes, x->method, x->path, &x->reply);
     if (!x->route || check_key(x, o))
         return -1;

@@ -1,5 +1,6 @@
 /*
- * What http.c (listener, receiving) and exchange.c (one exchange, sending) share. Private to them.
+ * What http.c (listener, receiving), http_tls.c and exchange.c (one exchange, sending) share.
+ * Private to them.
  */
 #ifndef SERVER_HTTP_IMPL_H
 #define SERVER_HTTP_IMPL_H
@@ -27,9 +28,16 @@ struct http {
 
 /* What libmicrohttpd keeps for us beside a connection. */
 struct connection {
+    struct http *http;
     struct watched *watched;
     bool coming; /* counted in http.coming */
 };
+
+/* What MHD_start_daemon gets for TLS, if the listener has it: flags, and up to HTTP_TLS_ITEMS
+ * options with their end. */
+#define HTTP_TLS_ITEMS 3
+unsigned http_tls_flags(const struct http *h);
+void http_tls_options(const struct http *h, struct MHD_OptionItem ret_items[HTTP_TLS_ITEMS]);
 
 void connection_coming(struct http *h, struct connection *c, bool coming);
 

@@ -107,16 +107,17 @@ void listen_forget(const char *address)
         unlink(address + strlen(UNIX));
 }
 
-static void name_inet(const struct sockaddr *sa, socklen_t n, char ret_name[LISTEN_NAME_MAX])
+static void name_inet(const struct sockaddr *sa, socklen_t n, const char *scheme,
+                      char ret_name[LISTEN_NAME_MAX])
 {
     char host[64] = "?", port[8] = "?";
 
     getnameinfo(sa, n, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-    snprintf(ret_name, LISTEN_NAME_MAX, strchr(host, ':') ? "http://[%s]:%s" : "http://%s:%s", host,
-             port);
+    snprintf(ret_name, LISTEN_NAME_MAX, strchr(host, ':') ? "%s://[%s]:%s" : "%s://%s:%s", scheme,
+             host, port);
 }
 
-void listen_name(int fd, char ret_name[LISTEN_NAME_MAX])
+void listen_name(int fd, const char *scheme, char ret_name[LISTEN_NAME_MAX])
 {
     union {
         struct sockaddr sa;
@@ -128,5 +129,5 @@ void listen_name(int fd, char ret_name[LISTEN_NAME_MAX])
     if (getsockname(fd, &address.sa, &n) == 0 && address.sa.sa_family == AF_UNIX)
         snprintf(ret_name, LISTEN_NAME_MAX, UNIX "%s", address.un.sun_path);
     else
-        name_inet(&address.sa, n, ret_name);
+        name_inet(&address.sa, n, scheme, ret_name);
 }

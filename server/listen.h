@@ -18,7 +18,8 @@
 int listen_open(const char *address, int *ret_fd, struct err *e);
 /* Removes what listen_open has left in the file system; with or after the close of the socket. */
 void listen_forget(const char *address);
-/* "http://127.0.0.1:8080" or "unix:/run/..." of a listening socket. */
-void listen_name(int fd, char ret_name[LISTEN_NAME_MAX]);
+/* "http://127.0.0.1:8080" or "unix:/run/..." of a listening socket. scheme: "http", "https" or
+ * "tcp". */
+void listen_name(int fd, const char *scheme, char ret_name[LISTEN_NAME_MAX]);
 
 #endif

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define REPLY_HEADERS_MAX 8
+#define REPLY_HEADERS_MAX 12
 #define REPLY_BODY_MAX ((size_t)256 << 20)
 
 struct json_t; /* jansson's */
@@ -23,7 +23,7 @@ struct reply_header {
 
 struct reply {
     int status;
-    const char *type; /* Content-Type; static */
+    const char *type; /* Content-Type; static; NULL: none */
     struct reply_header headers[REPLY_HEADERS_MAX];
     int n_headers;
     struct buf body; /* owned */

@@ -80,7 +80,7 @@ int main(int argc, char **argv)
     if (fd != PASSED_FD)
         close(fd);
     fcntl(PASSED_FD, F_SETFD, 0); /* it lives on in the daemon */
-    listen_name(PASSED_FD, name);
+    listen_name(PASSED_FD, "http", name);
     printf("listening on %s\n", name);
     fflush(stdout);
     block(&set);

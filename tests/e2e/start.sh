@@ -43,7 +43,7 @@ expect_exit 0
 printf '[server]\nlog_level = error\n' >"$WORK/conf"
 start_daemon "$WORK/tiny" --config "$WORK/conf" --log-level info
 kill -HUP "$DAEMON"
-wait_log "log_level and API keys are read again"
+wait_log "log_level, API keys and certificate are read again"
 kill -TERM "$DAEMON"
 expect_exit 0
 printf '[server]\nlog_level = info\n' >"$WORK/conf"

@@ -107,7 +107,7 @@ void client_read(int fd, bool head, struct answer *ret_answer)
     if (ret_answer->status == 100) {
         answer_release(ret_answer);
         client_read(fd, head, ret_answer);
-    } else if (ret_answer->status && !head) {
+    } else if (ret_answer->status && ret_answer->status != 204 && !head) {
         read_body(fd, ret_answer);
     }
 }

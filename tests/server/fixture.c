@@ -30,6 +30,7 @@ struct fixture_options fixture_defaults(void)
         .body_s = 20,
         .write_s = 20,
         .half_close_is_gone = true,
+        .cors = "",
     };
 }
 
@@ -43,7 +44,7 @@ static int port_of(int fd)
     char name[LISTEN_NAME_MAX];
     int64_t port = 0;
 
-    listen_name(fd, name);
+    listen_name(fd, "http", name);
     assert_int_equal(num_parse_int(strrchr(name, ':') + 1, "port", 1, 65535, &port, NULL), 0);
     return (int)port;
 }
@@ -56,6 +57,7 @@ static struct http *listener(struct fixture *f, const struct fixture_options *o,
                               .stats = f->app.stats,
                               .watch = f->app.watch,
                               .keys = routes == ROUTES_WORK ? f->app.keys : NULL,
+                              .cors = routes == ROUTES_WORK ? o->cors : "",
                               .threads = 2,
                               .connections = o->connections,
                               .body_max = o->body_max,

@@ -22,6 +22,7 @@ struct fixture_options {
     double heartbeat_s, timeout_s, header_s, body_s, write_s;
     bool half_close_is_gone;
     const char *keys; /* file; NULL: everybody is served */
+    const char *cors; /* origins */
     int full_status;
 };
 

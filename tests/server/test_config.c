@@ -68,6 +68,9 @@ static void test_refusals(void **state)
         { { "--connections", "100" },
           "connections: 100 is fewer than queue_max + rows + 32 = 304: a full queue would lock "
           "everybody out" },
+        { { "--cors-origins", "https://app.example/" },
+          "cors_origins: 'https://app.example/' is no origin: scheme://host or scheme://host:port "
+          "without a path, or *" },
         { { "--config", "/nonexistent/clipgend.conf" }, NULL },
     };
 

@@ -67,7 +67,7 @@ static void test_unix(void **state)
 
     (void)state;
     assert_int_equal(listen_open(address, &fd, NULL), 0);
-    listen_name(fd, name);
+    listen_name(fd, "http", name);
     assert_string_equal(name, address);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0660);
