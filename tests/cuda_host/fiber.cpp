@@ -1,0 +1,230 @@
+#include "tests/cuda_host/fiber.h"
+
+#include <sys/mman.h>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifndef __x86_64__
+#include <ucontext.h>
+#endif
+
+namespace cuda_host {
+
+/* Frames of sanitizer builds are large; memory that is never touched costs nothing. */
+static const size_t STACK_BYTES = 256 << 10;
+static const size_t GUARD_BYTES = 4096;
+
+/* ---- the switch itself: saves the present place and goes on at the other ---- */
+
+#ifdef __x86_64__
+typedef void *context;
+
+extern "C" void cuda_host_switch(context *from, context to);
+asm(".text\n"
+    ".p2align 4\n"
+    ".hidden cuda_host_switch\n"
+    ".globl cuda_host_switch\n"
+    ".type cuda_host_switch, @function\n"
+    "cuda_host_switch:\n"
+    "    pushq %rbp\n"
+    "    pushq %rbx\n"
+    "    pushq %r12\n"
+    "    pushq %r13\n"
+    "    pushq %r14\n"
+    "    pushq %r15\n"
+    "    movq %rsp, (%rdi)\n"
+    "    movq %rsi, %rsp\n"
+    "    popq %r15\n"
+    "    popq %r14\n"
+    "    popq %r13\n"
+    "    popq %r12\n"
+    "    popq %rbx\n"
+    "    popq %rbp\n"
+    "    ret\n"
+    ".size cuda_host_switch, .-cuda_host_switch\n");
+
+static void context_switch(context *from, context *to)
+{
+    cuda_host_switch(from, *to);
+}
+
+/* Six registers, and the function as the address to return to; there the stack is as after a call. */
+static void context_make(context *c, char *, char *top, void (*entry)())
+{
+    void **sp = (void **)top;
+    *--sp = nullptr;
+    *--sp = (void *)entry;
+    for (int i = 0; i < 6; i++)
+        *--sp = nullptr;
+    *c = sp;
+}
+#else
+typedef ucontext_t context;
+
+static void context_switch(context *from, context *to)
+{
+    swapcontext(from, to);
+}
+
+static void context_make(context *c, char *bottom, char *top, void (*entry)())
+{
+    getcontext(c);
+    c->uc_stack.ss_sp = bottom;
+    c->uc_stack.ss_size = (size_t)(top - bottom);
+    c->uc_link = nullptr;
+    makecontext(c, entry, 0);
+}
+#endif
+
+struct fiber {
+    char *bottom, *top; /* of the stack, above its guard page */
+    bool started, ended;
+    context inside, outside;
+    void *fake_inside, *fake_outside; /* AddressSanitizer's */
+    void (*work)(void *);
+    void *argument;
+};
+
+/* ---- what AddressSanitizer wants to know ---- */
+
+#ifdef __SANITIZE_ADDRESS__
+static const void *outer_bottom; /* the scheduler's stack */
+static size_t outer_size;
+
+static void say_entering(fiber *f)
+{
+    __sanitizer_start_switch_fiber(&f->fake_outside, f->bottom, (size_t)(f->top - f->bottom));
+}
+
+static void say_entered(fiber *f)
+{
+    __sanitizer_finish_switch_fiber(f->fake_inside, &outer_bottom, &outer_size);
+}
+
+static void say_leaving(fiber *f)
+{
+    __sanitizer_start_switch_fiber(f->ended ? nullptr : &f->fake_inside, outer_bottom, outer_size);
+}
+
+static void say_left(fiber *f)
+{
+    __sanitizer_finish_switch_fiber(f->fake_outside, nullptr, nullptr);
+}
+
+static void forget_frames(fiber *f)
+{
+    __asan_unpoison_memory_region(f->bottom, (size_t)(f->top - f->bottom));
+}
+#else
+static void say_entering(fiber *)
+{
+}
+
+static void say_entered(fiber *)
+{
+}
+
+static void say_leaving(fiber *)
+{
+}
+
+static void say_left(fiber *)
+{
+}
+
+static void forget_frames(fiber *)
+{
+}
+#endif
+
+/* ---- fibers ---- */
+
+static std::vector<fiber *> idle;
+static fiber *entering; /* how a new fiber learns who it is */
+
+static void fiber_main()
+{
+    fiber *f = entering;
+    say_entered(f);
+    f->work(f->argument);
+    f->ended = true;
+    fiber_leave(f);
+    abort();
+}
+
+/* Stacks begin at different places of their pages: else the hot ends of all would meet in the same
+ * few sets of the cache. */
+static size_t colour(size_t n)
+{
+    return n % 61 * 64;
+}
+
+static fiber *fiber_new()
+{
+    static size_t n_made;
+    void *stack = mmap(nullptr, GUARD_BYTES + STACK_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (stack == MAP_FAILED || mprotect(stack, GUARD_BYTES, PROT_NONE)) {
+        perror("cuda_host: no memory for another fiber");
+        abort();
+    }
+    fiber *f = new fiber();
+    f->bottom = (char *)stack + GUARD_BYTES;
+    f->top = f->bottom + STACK_BYTES - colour(n_made++);
+    return f;
+}
+
+fiber *fiber_take()
+{
+    fiber *f;
+    if (idle.empty()) {
+        f = fiber_new();
+    } else {
+        f = idle.back();
+        idle.pop_back();
+    }
+    f->started = f->ended = false;
+    f->fake_inside = nullptr;
+    return f;
+}
+
+void fiber_give(fiber *f)
+{
+    idle.push_back(f);
+}
+
+bool fiber_enter(fiber *f, void (*work)(void *), void *argument)
+{
+    if (!f->started) {
+        f->started = true;
+        f->work = work;
+        f->argument = argument;
+        context_make(&f->inside, f->bottom, f->top, fiber_main);
+    }
+    entering = f;
+    say_entering(f);
+    context_switch(&f->outside, &f->inside);
+    say_left(f);
+    return f->ended;
+}
+
+void fiber_leave(fiber *f)
+{
+    say_leaving(f);
+    context_switch(&f->inside, &f->outside);
+    say_entered(f);
+}
+
+void fiber_abandon(fiber *f)
+{
+    forget_frames(f);
+    fiber_give(f);
+}
+
+}
