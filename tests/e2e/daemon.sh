@@ -5,6 +5,7 @@ BUILDDIR=${BUILDDIR:-.}
 SRCDIR=${SRCDIR:-.}
 WORK=$(mktemp -d)
 DAEMON=
+OTHERS= # processes beside the daemon
 
 fail() {
     echo "FAILED: $*"
@@ -13,7 +14,8 @@ fail() {
 }
 
 cleanup() {
-    [ -n "$DAEMON" ] && kill -9 "$DAEMON" 2>/dev/null
+    # shellcheck disable=SC2086 # a list
+    [ -z "$DAEMON$OTHERS" ] || kill -9 $DAEMON $OTHERS 2>/dev/null
     rm -rf "$WORK"
 }
 trap cleanup EXIT
