@@ -72,9 +72,9 @@ struct backend {
     /* ---- packed matrices [n, k] in the device's own layout: optional, all three ---- */
     /* False: no such format, or more bytes than can be counted. */
     bool (*packed_bytes)(void *ctx, enum dtype format, int64_t n, int64_t k, size_t *ret_bytes);
-    /* rows [n, k] of `type` (F32, F16, BF16) in host memory, not aligned -> w */
-    int (*pack_wait)(void *ctx, enum dtype type, const void *rows, struct tensor *w,
-                     struct err *e);
+    /* rows [n, k] of `type` (F32, F16, BF16, Q8_0, Q4_0: device.h) in host memory, not aligned -> w
+     */
+    int (*pack_wait)(void *ctx, enum dtype type, const void *rows, struct tensor *w, struct err *e);
     /* y [m, n] = x [m, k] w^T, + bias [n]?, then activation (NONE or GELU), + residual [m, n]?
      * A row's bits do not depend on m. */
     int (*linear_packed)(void *ctx, ctensor *x, ctensor *w, ctensor *bias, enum backend_act act,

@@ -45,8 +45,9 @@ int device_download(struct device *d, const struct tensor *t, size_t offset, voi
  */
 int device_packed(const struct device *d, enum dtype format, int64_t n, int64_t k,
                   struct tensor *ret_w, struct err *e);
-/* type: of rows, F32, F16 or BF16. Returns once rows may be reused. FORMAT: a number that w's
- * format cannot hold. */
+/* type: of rows, F32, F16, BF16, or Q8_0 or Q4_0 in blocks as files have them (blocks.h; k is a
+ * multiple of 32 then), which a matrix of the same format takes as they are. Returns once rows may
+ * be reused. FORMAT: a number that w's format cannot hold. */
 int device_pack(struct device *d, struct tensor *w, enum dtype type, const void *rows,
                 struct err *e);
 int device_zero(struct device *d, struct tensor *t, struct err *e);

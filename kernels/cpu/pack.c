@@ -5,7 +5,10 @@
 #include <math.h>
 
 #include "base/num.h"
+#include "kernels/blocks.h"
 #include "kernels/cpu/packed.h"
+
+_Static_assert(BLOCK_DEPTH == BLOCK_NUMBERS, "blocks of files and of panels are the same numbers");
 
 /* BLOCK_DEPTH numbers of each row of a panel. */
 struct pack_tile {
@@ -42,67 +45,56 @@ static void put_bf16(const struct pack_tile *t, void *block)
             to[k][j] = half_to_bf16(t->at[j][k]);
 }
 
-/* The number of largest magnitude, with its sign. */
-static float extreme(const float *x)
+/* A row's block, as files have it, into its place. */
+static void place_q8(const void *block, int j, void *panel)
 {
-    float most = 0, least = 0;
-    for (int k = 0; k < BLOCK_DEPTH; k++) {
-        most = x[k] > most ? x[k] : most;
-        least = x[k] < least ? x[k] : least;
-    }
-    return -least > most ? least : most;
+    struct block_q8 *to = panel;
+    struct q8_0 from;
+    memcpy(&from, block, sizeof from);
+    to->scale[j] = from.scale;
+    for (int k = 0; k < BLOCK_DEPTH; k++)
+        to->q[k / 4][j][k % 4] = (uint8_t)(from.q[k] + Q8_ZERO);
 }
 
-/* The scale as it will be read, so that rounding it costs nothing; and what to multiply with. */
-static uint16_t round_scale(float scale, float *ret_inverse)
+static void place_q4(const void *block, int j, void *panel)
 {
-    uint16_t rounded = half_to_f16(scale);
-    float read = half_from_f16(rounded);
-    *ret_inverse = read != 0 ? 1 / read : 0;
-    return rounded;
-}
-
-static uint8_t clamp_round(float x, float most)
-{
-    float up = x > 0 ? x : 0;
-    return (uint8_t)((up > most ? most : up) + 0.5f);
+    struct block_q4 *to = panel;
+    struct q4_0 from;
+    memcpy(&from, block, sizeof from);
+    to->scale[j] = from.scale;
+    for (int k = 0; k < BLOCK_DEPTH / 2; k++)
+        to->q[k / 4][j][k % 4] = from.q[k];
 }
 
 static void put_q8(const struct pack_tile *t, void *block)
 {
-    struct block_q8 *to = block;
     for (int j = 0; j < PANEL; j++) {
-        float inverse;
-        to->scale[j] = round_scale(fabsf(extreme(t->at[j])) / 127, &inverse);
-        for (int k = 0; k < BLOCK_DEPTH; k++)
-            to->q[k / 4][j][k % 4] = clamp_round(t->at[j][k] * inverse + Q8_ZERO, 255);
+        struct q8_0 row;
+        q8_0_round(t->at[j], &row);
+        place_q8(&row, j, block);
     }
 }
 
 static void put_q4(const struct pack_tile *t, void *block)
 {
-    struct block_q4 *to = block;
     for (int j = 0; j < PANEL; j++) {
-        float inverse;
-        to->scale[j] = round_scale(extreme(t->at[j]) / -8, &inverse);
-        for (int k = 0; k < BLOCK_DEPTH / 2; k++) {
-            uint8_t low = clamp_round(t->at[j][k] * inverse + Q4_ZERO, 15);
-            uint8_t high = clamp_round(t->at[j][k + BLOCK_DEPTH / 2] * inverse + Q4_ZERO, 15);
-            to->q[k / 4][j][k % 4] = (uint8_t)(low | high << 4);
-        }
+        struct q4_0 row;
+        q4_0_round(t->at[j], &row);
+        place_q4(&row, j, block);
     }
 }
 
 static const struct format {
     void (*put)(const struct pack_tile *t, void *block);
-    size_t bytes; /* of a block */
-    float limit;  /* largest magnitude that it can hold */
+    size_t bytes;                                         /* of a block */
+    float limit;                                          /* largest magnitude that it can hold */
+    void (*place)(const void *block, int j, void *panel); /* NULL: files have no such blocks */
 } FORMATS[] = {
-    [DTYPE_F32] = { put_f32, BLOCK_DEPTH *PANEL * sizeof(float), INFINITY },
-    [DTYPE_F16] = { put_f16, BLOCK_DEPTH *PANEL * sizeof(uint16_t), 65504 },
-    [DTYPE_BF16] = { put_bf16, BLOCK_DEPTH *PANEL * sizeof(uint16_t), 0x1.fep127f },
-    [DTYPE_Q8_0] = { put_q8, sizeof(struct block_q8), 65504.0f * 127 },
-    [DTYPE_Q4_0] = { put_q4, sizeof(struct block_q4), 65504.0f * 8 },
+    [DTYPE_F32] = { put_f32, BLOCK_DEPTH *PANEL * sizeof(float), INFINITY, NULL },
+    [DTYPE_F16] = { put_f16, BLOCK_DEPTH *PANEL * sizeof(uint16_t), 65504, NULL },
+    [DTYPE_BF16] = { put_bf16, BLOCK_DEPTH *PANEL * sizeof(uint16_t), 0x1.fep127f, NULL },
+    [DTYPE_Q8_0] = { put_q8, sizeof(struct block_q8), Q8_0_MAX, place_q8 },
+    [DTYPE_Q4_0] = { put_q4, sizeof(struct block_q4), Q4_0_MAX, place_q4 },
 };
 
 size_t CPU(packed_block_bytes)(enum dtype format)
@@ -141,23 +133,48 @@ static void read_bf16(const unsigned char *from, int64_t n, float *to)
         to[i] = half_from_bf16((uint16_t)(from[2 * i] | from[2 * i + 1] << 8));
 }
 
+/* n is a block's: rows are whole blocks. */
+static void read_q8_0(const unsigned char *from, int64_t n, float *to)
+{
+    struct q8_0 b;
+    (void)n;
+    memcpy(&b, from, sizeof b);
+    q8_0_read(&b, to);
+}
+
+static void read_q4_0(const unsigned char *from, int64_t n, float *to)
+{
+    struct q4_0 b;
+    (void)n;
+    memcpy(&b, from, sizeof b);
+    q4_0_read(&b, to);
+}
+
 static const struct source {
     void (*read)(const unsigned char *from, int64_t n, float *to);
-    int64_t size;
+    int64_t numbers, bytes; /* numbers that lie together in as many bytes */
 } SOURCES[] = {
-    [DTYPE_F32] = { read_f32, 4 },
-    [DTYPE_F16] = { read_f16, 2 },
-    [DTYPE_BF16] = { read_bf16, 2 },
+    [DTYPE_F32] = { read_f32, 1, 4 },
+    [DTYPE_F16] = { read_f16, 1, 2 },
+    [DTYPE_BF16] = { read_bf16, 1, 2 },
+    [DTYPE_Q8_0] = { read_q8_0, BLOCK_NUMBERS, sizeof(struct q8_0) },
+    [DTYPE_Q4_0] = { read_q4_0, BLOCK_NUMBERS, sizeof(struct q4_0) },
 };
 
 /* One matrix on its way. */
 struct packing {
     const struct format *format;
     const struct source *source;
+    bool moved; /* its blocks are those of the format: as they are, not rounded again */
     const unsigned char *rows;
     int64_t n, k;
     unsigned char *to;
 };
+
+static const unsigned char *numbers_at(const struct packing *p, int64_t row, int64_t k)
+{
+    return p->rows + (row * p->k + k) / p->source->numbers * p->source->bytes;
+}
 
 /* Rows j.. of the panel, columns k.. of the block; zeros where there are none. */
 static void fill_tile(const struct packing *p, int64_t j, int64_t k, struct pack_tile *t)
@@ -166,7 +183,7 @@ static void fill_tile(const struct packing *p, int64_t j, int64_t k, struct pack
     if (rows < PANEL || cols < BLOCK_DEPTH)
         *t = (struct pack_tile){ 0 };
     for (int64_t r = 0; r < rows; r++)
-        p->source->read(p->rows + ((j + r) * p->k + k) * p->source->size, cols, t->at[r]);
+        p->source->read(numbers_at(p, j + r, k), cols, t->at[r]);
 }
 
 /* The first row that holds a number beyond the limit, or none; PANEL: all are well. */
@@ -174,7 +191,7 @@ static int misfit_row(const struct pack_tile *t, float limit)
 {
     int misfit = PANEL;
     for (int r = PANEL; r-- > 0;) {
-        float sum = 0, top = fabsf(extreme(t->at[r]));
+        float sum = 0, top = fabsf(block_extreme(t->at[r]));
         for (int k = 0; k < BLOCK_DEPTH; k++)
             sum += t->at[r][k] * 0; /* NaN where one is NaN or infinite */
         if (limit < INFINITY && (sum != 0 || top > limit))
@@ -183,28 +200,66 @@ static int misfit_row(const struct pack_tile *t, float limit)
     return misfit;
 }
 
+static int round_block(const struct packing *p, int64_t j, int64_t k, void *to)
+{
+    struct pack_tile t;
+    fill_tile(p, j, k, &t);
+    p->format->put(&t, to);
+    return misfit_row(&t, p->format->limit);
+}
+
+#define F16_INFINITE 0x7c00u /* the exponent of infinities and of what is no number */
+
+static int move_block(const struct packing *p, int64_t j, int64_t k, void *to)
+{
+    int64_t rows = par_min(PANEL, p->n - j), misfit = PANEL;
+    if (rows < PANEL)
+        p->format->put(&(struct pack_tile){ 0 }, to);
+    for (int64_t r = rows; r-- > 0;) {
+        const unsigned char *block = numbers_at(p, j + r, k);
+        p->format->place(block, (int)r, to);
+        if (((block[1] << 8) & F16_INFINITE) == F16_INFINITE) /* the scale comes first */
+            misfit = r;
+    }
+    return (int)misfit;
+}
+
 /* Returns the first row that does not fit, or n. */
 static int64_t pack_panel(const struct packing *p, int64_t panel)
 {
     int64_t j = panel * PANEL, blocks = packed_blocks(p->k), misfit = PANEL;
     unsigned char *to = p->to + (size_t)(panel * blocks) * p->format->bytes;
 
-    for (int64_t b = 0; b < blocks; b++) {
-        struct pack_tile t;
-        fill_tile(p, j, b * BLOCK_DEPTH, &t);
-        misfit = par_min(misfit, misfit_row(&t, p->format->limit));
-        p->format->put(&t, to + (size_t)b * p->format->bytes);
-    }
+    for (int64_t b = 0; b < blocks; b++, to += p->format->bytes)
+        misfit = par_min(misfit, p->moved ? move_block(p, j, b * BLOCK_DEPTH, to)
+                                          : round_block(p, j, b * BLOCK_DEPTH, to));
     return misfit < PANEL ? j + misfit : p->n;
+}
+
+static int check_source(enum dtype type, const struct tensor *w, struct err *e)
+{
+    if ((size_t)type >= sizeof SOURCES / sizeof *SOURCES || !SOURCES[type].read)
+        return err_set(e, ERR_UNSUPPORTED,
+                       "pack: rows of %s, the CPU reads f32, f16, bf16, q8_0 and q4_0",
+                       dtype_name(type));
+    if (w->dim[1] % SOURCES[type].numbers)
+        return err_set(e, ERR_INTERNAL, "pack: rows of %lld numbers are not whole blocks of %d",
+                       (long long)w->dim[1], BLOCK_NUMBERS);
+    return 0;
 }
 
 int CPU(pack_wait)(void *ctx, enum dtype type, const void *rows, struct tensor *w, struct err *e)
 {
     const struct cpu *c = ctx;
-    if ((size_t)type >= sizeof SOURCES / sizeof *SOURCES)
-        return err_set(e, ERR_UNSUPPORTED, "pack: rows of %s, the CPU reads f32, f16 and bf16",
-                       dtype_name(type));
-    struct packing p = { &FORMATS[w->dtype], &SOURCES[type], rows, w->dim[0], w->dim[1], w->data };
+    if (check_source(type, w, e))
+        return -1;
+    struct packing p = { .format = &FORMATS[w->dtype],
+                         .source = &SOURCES[type],
+                         .moved = type == w->dtype && FORMATS[type].place,
+                         .rows = rows,
+                         .n = w->dim[0],
+                         .k = w->dim[1],
+                         .to = w->data };
     int64_t misfit = p.n;
 
 #pragma omp parallel for num_threads(c->threads) schedule(static) reduction(min : misfit)

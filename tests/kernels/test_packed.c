@@ -108,7 +108,8 @@ static void what_cannot_be_is_refused(void **state)
     assert_int_equal(device_packed(w.dev, DTYPE_Q8_0, INT64_MAX / 4, 8, &t, &e), -1);
     assert_err(&e, ERR_UNSUPPORTED, "cpu: no q8_0 matrices of 2305843009213693951 x 8");
     assert_int_equal(device_pack(w.dev, matrix(&w, DTYPE_F16), DTYPE_I32, &t, &e), -1);
-    assert_err(&e, ERR_UNSUPPORTED, "pack: rows of i32, the CPU reads f32, f16 and bf16");
+    assert_err(&e, ERR_UNSUPPORTED,
+               "pack: rows of i32, the CPU reads f32, f16, bf16, q8_0 and q4_0");
     assert_int_equal(device_pack(w.dev, WORLD_TENSOR(&w, false, 2, 2), DTYPE_F32, &t, &e), -1);
     assert_err(&e, ERR_INTERNAL, "pack: the matrix is a plain one");
     world_release(&w);
