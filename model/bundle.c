@@ -9,9 +9,29 @@
 /* ---- the networks ---- */
 
 static const char *const PREFIXES[] = { "clip.", "vqgan.", "gpt.", "condition." };
-enum { N_NETWORKS = 4 };
+enum { CONDITION = 3, N_NETWORKS };
 /* Whose matrices are held in the bundle's format: the transformers'. */
 static const bool IN_FORMAT[N_NETWORKS] = { true, false, true, false };
+
+const enum weights_dtype BUNDLE_DTYPE[] = { W_F32, W_F16, W_BF16, W_Q8_0, W_Q4_0 };
+
+static int network_of(const char *name)
+{
+    int i = 0;
+
+    while (i < N_NETWORKS && strncmp(name, PREFIXES[i], strlen(PREFIXES[i])))
+        i++;
+    return i;
+}
+
+enum weights_dtype bundle_dtype(enum weights_dtype dtype, const char *name)
+{
+    int i = network_of(name);
+
+    if (i == CONDITION) /* its means are few, and a difference is taken of them */
+        return W_F32;
+    return weights_in_blocks(dtype) && !IN_FORMAT[i] ? W_F32 : dtype;
+}
 
 /* In the order of PREFIXES. */
 static void lists_of(struct bundle *b, struct param_list *ret_lists[N_NETWORKS])
@@ -38,6 +58,7 @@ static int alloc_params(struct bundle *b, enum param_format format, struct err *
 {
     struct param_list *lists[N_NETWORKS];
 
+    b->format = format;
     lists_of(b, lists);
     for (int i = 0; i < N_NETWORKS; i++)
         if (param_list_alloc_packed(lists[i], b->dev, IN_FORMAT[i] ? format : PARAM_PLAIN, e))
@@ -73,8 +94,7 @@ int bundle_new(const struct bundle_config *c, struct device *dev, enum param_for
 
     if (new_bundle(c, dev, &b, e))
         return -1;
-    b->format = format;
-    if (alloc_params(b, format, e)) {
+    if (alloc_params(b, format == PARAM_AUTO ? PARAM_F32 : format, e)) {
         bundle_close(b);
         return -1;
     }
@@ -105,20 +125,31 @@ static int check_prefixes(const struct weights *w, struct err *e)
 {
     for (int i = 0; i < weights_n(w); i++) {
         const char *name = weights_at(w, i)->name;
-        int k = 0;
-        while (k < N_NETWORKS && strncmp(name, PREFIXES[k], strlen(PREFIXES[k])))
-            k++;
-        if (k == N_NETWORKS)
+        if (network_of(name) == N_NETWORKS)
             return err_set(e, ERR_FORMAT, "tensor %.96s belongs to no network of a bundle", name);
     }
     return 0;
+}
+
+/* What AUTO is for a file. */
+static enum param_format as_stored(const struct weights *w)
+{
+    switch (weights_blocks(w)) {
+    case W_Q8_0:
+        return PARAM_Q8_0;
+    case W_Q4_0:
+        return PARAM_Q4_0;
+    default:
+        return PARAM_F32;
+    }
 }
 
 static int load_networks(struct bundle *b, const struct weights *w, struct err *e)
 {
     struct param_list *lists[N_NETWORKS];
 
-    if (check_prefixes(w, e))
+    if (check_prefixes(w, e) ||
+        alloc_params(b, b->format == PARAM_AUTO ? as_stored(w) : b->format, e))
         return -1;
     lists_of(b, lists);
     for (int i = 0; i < N_NETWORKS; i++)
@@ -195,8 +226,9 @@ int bundle_open(const char *dir, struct device *dev, enum param_format format,
     struct bundle_config c;
     struct bundle *b;
 
-    if (bundle_config_read(dir, &c, e) || bundle_new(&c, dev, format, &b, e))
+    if (bundle_config_read(dir, &c, e) || new_bundle(&c, dev, &b, e))
         return -1;
+    b->format = format;
     if (load_file(dir, c.vocab_file, b, load_tokenizer, e) ||
         load_file(dir, BUNDLE_WEIGHTS, b, load_weights, e)) {
         bundle_close(b);

@@ -57,8 +57,8 @@ struct bundle_config {
 
 struct bundle {
     struct bundle_config config;
-    struct device *dev; /* borrowed */
-    enum param_format format;
+    struct device *dev;       /* borrowed */
+    enum param_format format; /* never AUTO */
     struct tokenizer *tokenizer;
     struct clip clip;
     struct vqgan *vqgan;
@@ -71,14 +71,27 @@ struct bundle {
 int bundle_config_read(const char *dir, struct bundle_config *ret_config, struct err *e);
 /* Checks and writes config.json into dir, atomically: the last file of a bundle to be written. */
 int bundle_config_write(const char *dir, const struct bundle_config *c, struct err *e);
-/* Loads a bundle into device memory. format: of the matrices of CLIP and of the transformer. */
+/* Loads a bundle into device memory. format: of the matrices of CLIP and of the transformer; AUTO:
+ * Q8_0 or Q4_0 where they are stored so, else F32. Any format goes with any stored dtype: blocks of
+ * the same format are taken as they are, other numbers are rounded. */
 int bundle_open(const char *dir, struct device *dev, enum param_format format,
                 struct bundle **ret_bundle, struct err *e);
 void bundle_close(struct bundle *b);
 /* Everything that bundle_open checks, without memory for the weights: config.json, the name and
  * shape of every tensor, the vocabulary. */
 int bundle_check(const char *dir, struct err *e);
-/* Writes config.json, model.safetensors (dtype W_F32, W_F16 or W_BF16) and the vocabulary into dir
+
+/* ---- writing ---- */
+
+#define BUNDLE_DTYPES "f32|f16|bf16|q8_0|q4_0"  /* what weights may be stored as */
+extern const enum weights_dtype BUNDLE_DTYPE[]; /* in that order */
+/*
+ * What weights_param_dtype is asked with for the network that a tensor's name begins with. Blocks
+ * are for the matrices that have a format in memory, and what is not in blocks is F32 then: a
+ * bundle in q8_0 computes, bit for bit, what the same bundle in f32 does that is opened in q8_0.
+ */
+enum weights_dtype bundle_dtype(enum weights_dtype dtype, const char *name);
+/* Writes config.json, model.safetensors (dtype: one of BUNDLE_DTYPE) and the vocabulary into dir
  * (made if absent). Only bundles in PARAM_PLAIN. */
 int bundle_save(const struct bundle *b, const char *dir, enum weights_dtype dtype,
                 const char *vocab_path, struct err *e);

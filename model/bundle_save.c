@@ -9,7 +9,12 @@
 
 #define VOCABULARY_MAX ((size_t)16 << 20)
 
-/* The condition's means stay F32: they are few, and a difference is taken of them. */
+static int add_network(struct weights_out *o, const char *prefix, const struct param_list *l,
+                       enum weights_dtype dtype, struct err *e)
+{
+    return weights_out_add_params(o, prefix, l, bundle_dtype(dtype, prefix), e);
+}
+
 static int save_weights(const struct bundle *b, enum weights_dtype dtype, const char *path,
                         struct err *e)
 {
@@ -19,10 +24,10 @@ static int save_weights(const struct bundle *b, enum weights_dtype dtype, const 
     if (weights_out_new(&o, e))
         return -1;
     rc = weights_out_metadata(o, "format", "clipgen", e) ||
-                 weights_out_add_params(o, "clip.", &b->clip_params, dtype, e) ||
-                 weights_out_add_params(o, "vqgan.", &b->vqgan_params, dtype, e) ||
-                 weights_out_add_params(o, "gpt.", &b->gpt_params, dtype, e) ||
-                 weights_out_add_params(o, "condition.", &b->condition_params, W_F32, e) ||
+                 add_network(o, "clip.", &b->clip_params, dtype, e) ||
+                 add_network(o, "vqgan.", &b->vqgan_params, dtype, e) ||
+                 add_network(o, "gpt.", &b->gpt_params, dtype, e) ||
+                 add_network(o, "condition.", &b->condition_params, dtype, e) ||
                  weights_out_write(o, path, e)
              ? -1
              : 0;
@@ -65,8 +70,8 @@ int bundle_save(const struct bundle *b, const char *dir, enum weights_dtype dtyp
     char *vocabulary = file_join(dir, b->config.vocab_file);
     int rc = -1;
 
-    if (dtype != W_F32 && dtype != W_F16 && dtype != W_BF16)
-        err_set(e, ERR_INVALID, "weights are stored as F32, F16 or BF16, not as %s",
+    if (dtype == W_F64 || !weights_is_real(dtype))
+        err_set(e, ERR_INVALID, "weights are stored as " BUNDLE_DTYPES ", not as %s",
                 weights_dtype_name(dtype));
     else if (!weights || !vocabulary)
         err_set(e, ERR_NOMEM, "no memory for a path");

@@ -190,7 +190,9 @@ static const enum dtype FORMAT_DTYPES[] = {
 
 const char *param_format_name(enum param_format format)
 {
-    return format == PARAM_PLAIN ? "plain" : dtype_name(FORMAT_DTYPES[format]);
+    return format == PARAM_PLAIN  ? "plain"
+           : format == PARAM_AUTO ? "auto"
+                                  : dtype_name(FORMAT_DTYPES[format]);
 }
 
 static int plan_packed(struct param *param, const struct device *dev, enum param_format format,

@@ -28,11 +28,20 @@ enum {
 enum param_start { START_ZERO, START_ONE, START_NORMAL, START_UNIFORM, START_CONSTANT };
 
 /* How matrices marked PARAM_LINEAR are held: packed (kernels/device.h), in one of the formats, or
- * plain rows of f32, as training and saving need them. */
-enum param_format { PARAM_F32, PARAM_F16, PARAM_BF16, PARAM_Q8_0, PARAM_Q4_0, PARAM_PLAIN };
-#define PARAM_FORMATS "f32|f16|bf16|q8_0|q4_0" /* the packed ones, in order */
+ * plain rows of f32, as training and saving need them. AUTO leaves it to the file that they come
+ * from (bundle.h). */
+enum param_format {
+    PARAM_AUTO,
+    PARAM_F32,
+    PARAM_F16,
+    PARAM_BF16,
+    PARAM_Q8_0,
+    PARAM_Q4_0,
+    PARAM_PLAIN
+};
+#define PARAM_FORMATS "auto|f32|f16|bf16|q8_0|q4_0" /* in order, without PLAIN */
 
-/* "f32", ...; "plain". */
+/* "auto", "f32", ...; "plain". */
 const char *param_format_name(enum param_format format);
 
 struct param {

@@ -13,42 +13,27 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "model/weights_dtype.h"
 
 #define METADATA "__metadata__"
 #define LENGTH_BYTES 8
 
 struct weights {
-    struct file_map map; /* empty when the bytes are the caller's */
-    json_t *header;      /* owns the names */
+    struct file_map map;       /* empty when the bytes are the caller's */
+    json_t *header;            /* owns the names */
+    enum weights_dtype blocks; /* what U8 tensors are: W_U8, W_Q8_0 or W_Q4_0 */
     int n;
     struct weights_entry *entry;          /* [n] in file order */
     const struct weights_entry **by_name; /* [n] sorted */
 };
 
-static const struct {
-    const char *name;
-    size_t size;
-} DTYPES[] = {
-    [W_F64] = { "F64", 8 },   [W_F32] = { "F32", 4 },   [W_F16] = { "F16", 2 },
-    [W_BF16] = { "BF16", 2 }, [W_I64] = { "I64", 8 },   [W_I32] = { "I32", 4 },
-    [W_I16] = { "I16", 2 },   [W_I8] = { "I8", 1 },     [W_U8] = { "U8", 1 },
-    [W_BOOL] = { "BOOL", 1 },
-};
-#define N_DTYPES ((int)(sizeof DTYPES / sizeof *DTYPES))
-
-const char *weights_dtype_name(enum weights_dtype t)
-{
-    return DTYPES[t].name;
-}
-
-size_t weights_dtype_size(enum weights_dtype t)
-{
-    return DTYPES[t].size;
-}
-
 int64_t weights_entry_count(const struct weights_entry *entry)
 {
-    return (int64_t)(entry->bytes / DTYPES[entry->dtype].size);
+    int64_t n = 1;
+
+    for (int i = 0; i < entry->n_dims; i++)
+        n *= entry->dim[i];
+    return n;
 }
 
 /* ---- one entry ---- */
@@ -59,13 +44,11 @@ static int read_dtype(struct weights_entry *t, const json_t *j, struct err *e)
 
     if (!name)
         return err_set(e, ERR_FORMAT, "dtype is missing or no string");
-    for (int i = 0; i < N_DTYPES; i++)
-        if (!strcmp(name, DTYPES[i].name)) {
-            t->dtype = (enum weights_dtype)i;
-            return 0;
-        }
+    if (weights_dtype_find(name, &t->dtype))
+        return 0;
     return err_set(e, ERR_UNSUPPORTED,
-                   "dtype '%.16s' is none of F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL", name);
+                   "dtype '%.16s' is none of F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL",
+                   name);
 }
 
 /* Fills dims and bytes. */
@@ -79,7 +62,7 @@ static int read_shape(struct weights_entry *t, const json_t *j, struct err *e)
         return err_set(e, ERR_FORMAT, "shape has %zu dimensions, at most %d are allowed", n,
                        WEIGHTS_DIMS_MAX);
     t->n_dims = (int)n;
-    t->bytes = DTYPES[t->dtype].size;
+    t->bytes = weights_dtype_size(t->dtype);
     for (size_t i = 0; i < n; i++) {
         const json_t *d = json_array_get(j, i);
         if (!json_is_integer(d) || json_integer_value(d) < 0)
@@ -109,13 +92,14 @@ static int read_offsets(struct weights_entry *t, const json_t *j, const unsigned
     return 0;
 }
 
-static int read_entry(struct weights_entry *t, const char *name, const json_t *j,
-                      const unsigned char *data, size_t size, struct err *e)
+static int read_entry(const struct weights *w, struct weights_entry *t, const char *name,
+                      const json_t *j, const unsigned char *data, size_t size, struct err *e)
 {
     t->name = name;
     if (read_dtype(t, json_object_get(j, "dtype"), e) ||
         read_shape(t, json_object_get(j, "shape"), e) ||
-        read_offsets(t, json_object_get(j, "data_offsets"), data, size, e))
+        read_offsets(t, json_object_get(j, "data_offsets"), data, size, e) ||
+        (t->dtype == W_U8 && w->blocks != W_U8 && weights_blocks_in(w->blocks, t, e)))
         return err_prefix(e, "tensor %.96s: ", name);
     return 0;
 }
@@ -169,8 +153,9 @@ static int check_metadata(json_t *meta, struct err *e)
 
     if (meta && !json_is_object(meta))
         return err_set(e, ERR_FORMAT, METADATA " is no object");
-    json_object_foreach(meta, key, value) if (!json_is_string(value)) return err_set(
-        e, ERR_FORMAT, METADATA ": %.96s is no string", key);
+    json_object_foreach (meta, key, value)
+        if (!json_is_string(value))
+            return err_set(e, ERR_FORMAT, METADATA ": %.96s is no string", key);
     return 0;
 }
 
@@ -183,11 +168,10 @@ static int read_entries(struct weights *w, const unsigned char *data, size_t siz
     w->by_name = mem_alloc(json_object_size(w->header) + 1, sizeof *w->by_name);
     if (!w->entry || !w->by_name)
         return err_set(e, ERR_NOMEM, "no memory for %zu entries", json_object_size(w->header));
-    json_object_foreach(w->header, name, j)
-    {
+    json_object_foreach (w->header, name, j) {
         if (!strcmp(name, METADATA))
             continue;
-        if (read_entry(&w->entry[w->n], name, j, data, size, e))
+        if (read_entry(w, &w->entry[w->n], name, j, data, size, e))
             return -1;
         w->by_name[w->n] = &w->entry[w->n];
         w->n++;
@@ -232,7 +216,10 @@ static int read_header(struct weights *w, const char *text, size_t n, struct err
         return err_set(e, ERR_FORMAT, "header: %s at byte %d", je.text, je.position);
     if (!json_is_object(w->header))
         return err_set(e, ERR_FORMAT, "header: no JSON object");
-    return check_metadata(json_object_get(w->header, METADATA), e);
+    return check_metadata(json_object_get(w->header, METADATA), e) ||
+                   weights_blocks_find(weights_metadata(w, WEIGHTS_BLOCKS), &w->blocks, e)
+               ? -1
+               : 0;
 }
 
 static int header_length(const unsigned char *data, size_t size, size_t *ret_n, struct err *e)
@@ -324,6 +311,11 @@ const struct weights_entry *weights_find(const struct weights *w, const char *na
         bsearch(&p, w->by_name, (size_t)w->n, sizeof *w->by_name, compare_names);
 
     return hit ? *hit : NULL;
+}
+
+enum weights_dtype weights_blocks(const struct weights *w)
+{
+    return w->blocks;
 }
 
 const char *weights_metadata(const struct weights *w, const char *key)

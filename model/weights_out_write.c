@@ -8,10 +8,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "model/weights_dtype.h"
 #include "model/weights_out.h"
 
 #define ALIGN 8
-#define PIECE 65536 /* values of a streamed entry at a time */
+#define PIECE 65536 /* values of a streamed entry at a time: whole blocks */
 
 /* ---- order ---- */
 
@@ -41,12 +42,18 @@ static int place_entry(struct out_entry *t, void *ctx, struct err *e)
 
 static json_t *describe_entry(const struct out_entry *t)
 {
+    bool blocks = weights_in_blocks(t->dtype);
     json_t *shape = json_array();
+    int64_t as_bytes[3];
+    const int64_t *dim = blocks ? as_bytes : t->dim;
 
-    for (int i = 0; i < t->n_dims; i++)
-        json_array_append_new(shape, json_integer(t->dim[i]));
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", weights_dtype_name(t->dtype), "shape", shape,
-                     "data_offsets", (json_int_t)t->offset, (json_int_t)(t->offset + t->bytes));
+    if (blocks)
+        weights_blocks_out(t->dtype, t->dim, as_bytes);
+    for (int i = 0; i < (blocks ? 3 : t->n_dims); i++)
+        json_array_append_new(shape, json_integer(dim[i]));
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", weights_dtype_name(blocks ? W_U8 : t->dtype),
+                     "shape", shape, "data_offsets", (json_int_t)t->offset,
+                     (json_int_t)(t->offset + t->bytes));
 }
 
 /* The header as JSON; NULL when memory is out. */
@@ -97,22 +104,17 @@ static int build_header(const struct weights_out *o, struct buf *b, struct err *
 /* What an entry of the file passes through. */
 struct writer {
     struct file_out file;
-    float *values;      /* [PIECE] */
-    uint16_t *narrowed; /* [PIECE] */
+    float *values, *out; /* [PIECE] numbers, and what the file holds of them: no more bytes */
 };
 
 static int write_stream(const struct out_entry *t, struct writer *w, struct err *e)
 {
-    size_t count = t->bytes / weights_dtype_size(t->dtype);
-    void *out = t->dtype == W_F32 ? (void *)w->values : (void *)w->narrowed;
-
-    for (size_t first = 0; first < count; first += PIECE) {
-        size_t n = count - first < PIECE ? count - first : PIECE;
-        if (t->fill(t->ctx, (int64_t)first, n, w->values, e))
+    for (size_t first = 0; first < t->count; first += PIECE) {
+        size_t n = t->count - first < PIECE ? t->count - first : PIECE;
+        if (t->fill(t->ctx, (int64_t)first, n, w->values, e) ||
+            weights_out_convert(t->dtype, w->values, n, w->out, e))
             return err_prefix(e, "tensor %.96s: ", t->name);
-        if (out != w->values)
-            weights_out_convert(t->dtype, w->values, n, out);
-        file_out_write(&w->file, out, n * weights_dtype_size(t->dtype));
+        file_out_write(&w->file, w->out, weights_bytes(t->dtype, n));
     }
     return 0;
 }
@@ -131,10 +133,10 @@ static int write_file(struct weights_out *o, const struct buf *header, const cha
                       struct err *e)
 {
     struct writer w = { .values = mem_alloc(PIECE, sizeof *w.values),
-                        .narrowed = mem_alloc(PIECE, sizeof *w.narrowed) };
+                        .out = mem_alloc(PIECE, sizeof *w.out) };
     int rc = -1;
 
-    if (!w.values || !w.narrowed)
+    if (!w.values || !w.out)
         err_set(e, ERR_NOMEM, "no memory to write %d values at a time", PIECE);
     else if (!file_out_open(&w.file, path, e)) {
         file_out_write(&w.file, header->data, header->len);
@@ -142,7 +144,7 @@ static int write_file(struct weights_out *o, const struct buf *header, const cha
         file_out_abort(&w.file);
     }
     mem_free(w.values);
-    mem_free(w.narrowed);
+    mem_free(w.out);
     return rc;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "model/weights_dtype.h"
 #include "model/weights_read.h"
 
 #define STAGE_VALUES ((size_t)1 << 20)
@@ -99,7 +100,7 @@ static const struct weights_entry *find_prefixed(const struct weights *w, const 
 }
 
 int weights_check_params(const struct weights *w, const char *prefix, const struct param_list *l,
-                       const char *const *ignore, struct err *e)
+                         const char *const *ignore, struct err *e)
 {
     struct misfits m = { 0 };
     char name[160];
@@ -195,11 +196,9 @@ static int pack_converted(struct param_list *l, const struct weights_entry *t, s
 static int pack_param(struct param_list *l, const struct weights_entry *t, struct param *p,
                       struct err *e)
 {
-    static const enum dtype TYPES[] = {
-        [W_F32] = DTYPE_F32, [W_F16] = DTYPE_F16, [W_BF16] = DTYPE_BF16
-    };
-    int rc = t->dtype == W_F64 ? pack_converted(l, t, p, e)
-                               : device_pack(l->dev, &p->value, TYPES[t->dtype], t->data, e);
+    int rc = t->dtype == W_F64
+                 ? pack_converted(l, t, p, e)
+                 : device_pack(l->dev, &p->value, weights_dtype_device(t->dtype), t->data, e);
 
     return rc ? err_prefix(e, "tensor %s: ", t->name) : 0;
 }

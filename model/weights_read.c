@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/half.h"
+#include "kernels/blocks.h"
+#include "model/weights_dtype.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "weights are read as they lie in files");
 
@@ -47,11 +49,6 @@ int64_t weights_load_int(enum weights_dtype t, const unsigned char *p)
     }
 }
 
-bool weights_is_real(enum weights_dtype t)
-{
-    return t == W_F64 || t == W_F32 || t == W_F16 || t == W_BF16;
-}
-
 void weights_convert_f32(enum weights_dtype t, const void *data, size_t first, size_t n, float *dst)
 {
     const unsigned char *src = (const unsigned char *)data + first * weights_dtype_size(t);
@@ -69,6 +66,10 @@ void weights_convert_f32(enum weights_dtype t, const void *data, size_t first, s
         for (size_t i = 0; i < n; i++)
             dst[i] = half_from_bf16(load_u16(src + 2 * i));
         break;
+    case W_Q8_0:
+    case W_Q4_0:
+        blocks_read(weights_dtype_device(t), data, first, n, dst);
+        break;
     default:
         memcpy(dst, src, n * sizeof *dst);
     }
@@ -77,7 +78,7 @@ void weights_convert_f32(enum weights_dtype t, const void *data, size_t first, s
 int weights_read_f32(const struct weights_entry *entry, float *dst, struct err *e)
 {
     if (!weights_is_real(entry->dtype))
-        return err_set(e, ERR_FORMAT, "tensor %.96s: dtype is %s, wanted F64, F32, F16 or BF16",
+        return err_set(e, ERR_FORMAT, "tensor %.96s: dtype is %s, wanted are real numbers",
                        entry->name, weights_dtype_name(entry->dtype));
     weights_convert_f32(entry->dtype, entry->data, 0, (size_t)weights_entry_count(entry), dst);
     return 0;
@@ -89,7 +90,8 @@ int weights_read_i32(const struct weights_entry *entry, int32_t *dst, struct err
     size_t size = weights_dtype_size(entry->dtype), n = (size_t)weights_entry_count(entry);
 
     if (weights_is_real(entry->dtype))
-        return err_set(e, ERR_FORMAT, "tensor %.96s: dtype is %s, wanted I64, I32, I16, I8, U8 or BOOL",
+        return err_set(e, ERR_FORMAT,
+                       "tensor %.96s: dtype is %s, wanted I64, I32, I16, I8, U8 or BOOL",
                        entry->name, weights_dtype_name(entry->dtype));
     for (size_t i = 0; i < n; i++) {
         int64_t v = weights_load_int(entry->dtype, src + i * size);

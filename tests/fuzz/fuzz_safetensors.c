@@ -14,7 +14,7 @@ static void read_all(const struct weights_entry *t)
     float *values = mem_alloc(n, sizeof *values);
 
     FUZZ_CHECK(values);
-    FUZZ_CHECK(n * weights_dtype_size(t->dtype) == t->bytes);
+    FUZZ_CHECK(weights_bytes(t->dtype, n) == t->bytes);
     if (weights_read_f32(t, values, NULL))
         weights_read_i32(t, (int32_t *)(void *)values, NULL);
     mem_free(values);

@@ -314,7 +314,7 @@ static void test_save_and_open(void **state)
     bundle_close(again);
 
     assert_int_equal(bundle_save(b, p.dir, W_I64, p.vocabulary, &e), -1);
-    assert_string_equal(e.msg, "weights are stored as F32, F16 or BF16, not as I64");
+    assert_string_equal(e.msg, "weights are stored as f32|f16|bf16|q8_0|q4_0, not as I64");
     bundle_close(b);
     clear(&p);
     device_close(dev);

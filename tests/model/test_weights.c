@@ -25,6 +25,10 @@ struct refusal {
 #define F32_2(name, from, to)                                                                      \
     "\"" name "\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[" from "," to "]}"
 
+#define BLOCKS(name) "\"__metadata__\":{\"blocks\":\"" name "\"}"
+#define U8(shape, bytes)                                                                           \
+    "\"a\":{\"dtype\":\"U8\",\"shape\":[" shape "],\"data_offsets\":[0," bytes "]}"
+
 static const struct refusal REFUSALS[] = {
     { "{", 0, ERR_FORMAT, "header: string or '}' expected near end of file at byte 1" },
     { "[]", 0, ERR_FORMAT, "header: no JSON object" },
@@ -63,6 +67,14 @@ static const struct refusal REFUSALS[] = {
       "bytes 8..12 before tensor b belong to none" },
     { "{" F32_2("a", "0", "8") "}", 12, ERR_FORMAT,
       "bytes 8..12 after the last tensor belong to none" },
+    { "{" BLOCKS("q5_0") "}", 0, ERR_UNSUPPORTED,
+      "metadata: blocks of 'q5_0' are neither q8_0 nor q4_0" },
+    { "{" BLOCKS("q8_0") "," U8("2,1,18", "36") "}", 36, ERR_FORMAT,
+      "tensor a: the file's bytes are q8_0 blocks, but the shape is not [rows, blocks, 34]" },
+    { "{" BLOCKS("q4_0") "," U8("2,18", "36") "}", 36, ERR_FORMAT,
+      "tensor a: the file's bytes are q4_0 blocks, but the shape is not [rows, blocks, 18]" },
+    { "{" BLOCKS("q4_0") "," U8("0,1000000000000000000,18", "0") "}", 0, ERR_FORMAT,
+      "tensor a: the file's bytes are q4_0 blocks, but the shape is not [rows, blocks, 18]" },
 };
 
 /* Length, header and data_bytes zeros; mem_free. */
@@ -207,7 +219,7 @@ static void check_sample(const struct weights *w)
     assert_int_equal(whole[2], -1);
 }
 
-/* i/4 - 1 of element i: exact in all three dtypes. */
+/* i/4 - 1 of element i: exact in all three dtypes of floats. */
 static int fill_quarters(void *ctx, int64_t first, size_t n, float *dst, struct err *e)
 {
     int64_t *asked = ctx;
@@ -229,13 +241,13 @@ static int fill_never(void *ctx, int64_t first, size_t n, float *dst, struct err
 /* Tensors that are asked for in pieces are the same bytes as tensors that were added whole. */
 static void test_streamed(void **state)
 {
-    enum { N = 3 * 50000 };
-    static const int64_t dim[] = { 3, 50000 };
-    static const enum weights_dtype dtypes[] = { W_F16, W_F32, W_BF16 };
-    static const char *const names[] = { "h", "f", "b" };
+    enum { N = 3 * 49984, DTYPES = 4 };
+    static const int64_t dim[] = { 3, 49984 };
+    static const enum weights_dtype dtypes[DTYPES] = { W_F16, W_F32, W_BF16, W_Q4_0 };
+    static const char *const names[] = { "h", "f", "b", "q" };
     static float values[N];
     struct weights_out *whole, *streamed, *bad;
-    int64_t asked[3] = { 0 }, from = 0;
+    int64_t asked[DTYPES] = { 0 }, from = 0;
     struct buf text[2];
     char path[256];
     struct err e = { 0 };
@@ -243,7 +255,7 @@ static void test_streamed(void **state)
     (void)state;
     fill_quarters(&from, 0, N, values, NULL);
     assert_int_equal(weights_out_new(&whole, &e) || weights_out_new(&streamed, &e), 0);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < DTYPES; i++) {
         assert_int_equal(weights_out_add(whole, names[i], dtypes[i], 2, dim, values, &e), 0);
         assert_int_equal(
             weights_out_stream(streamed, names[i], dtypes[i], 2, dim, fill_quarters, &asked[i], &e),
@@ -270,6 +282,77 @@ static void test_streamed(void **state)
     assert_err(&e, ERR_IO, "tensor x: gone");
     assert_false(file_exists(path));
     weights_out_free(bad);
+}
+
+/* A matrix in blocks is bytes to every other reader, and a matrix to us. */
+static void test_blocks(void **state)
+{
+    static const int64_t dim[] = { 3, 64 };
+    float x[3 * 64], back[3 * 64];
+    struct weights_out *o;
+    struct weights *w;
+    struct buf text;
+    char path[256];
+    struct err e = { 0 };
+
+    (void)state;
+    for (int i = 0; i < 3 * 64; i++)
+        x[i] = (float)(i % 64 * 37 % 255 - 127) / 4; /* exact: 127 steps of a quarter in a block */
+    for (int i = 0; i < 3 * 64; i += 32)
+        x[i] = 127.0f / 4;
+    assert_int_equal(weights_out_new(&o, &e), 0);
+    assert_int_equal(weights_out_add(o, "m", W_Q8_0, 2, dim, x, &e), 0);
+    assert_int_equal(weights_out_add(o, "v", W_F32, 1, dim, x, &e), 0);
+    assert_int_equal(weights_out_write(o, out_path(path, sizeof path, "blocks"), &e), 0);
+    weights_out_free(o);
+    buf_init(&text, 1 << 16);
+    assert_int_equal(file_read(path, 1 << 16, &text, &e), 0);
+    unlink(path);
+    assert_non_null(strstr(text.data + 8, "\"__metadata__\":{\"blocks\":\"q8_0\"}"));
+    assert_non_null(strstr(text.data + 8, "\"m\":{\"dtype\":\"U8\",\"shape\":[3,2,34],"));
+    assert_int_equal(weights_open_memory(text.data, text.len, &w, &e), 0);
+    const struct weights_entry *m = weights_find(w, "m");
+    assert_int_equal(m->dtype, W_Q8_0);
+    assert_true(m->n_dims == 2 && m->dim[0] == 3 && m->dim[1] == 64 && m->bytes == 6 * 34);
+    assert_int_equal(weights_entry_count(m), 3 * 64);
+    assert_int_equal(weights_read_f32(m, back, &e), 0);
+    assert_memory_equal(back, x, sizeof x);
+    weights_close(w);
+    buf_release(&text);
+}
+
+/* What has no place in a file says so before a byte is written. */
+static void test_blocks_refusals(void **state)
+{
+    static const int64_t odd[] = { 2, 48 }, whole[] = { 2, 64 }, cube[] = { 1, 2, 64 };
+    static const char *const beyond = "tensor m: 1e+07 is beyond what Q8_0 holds, +-8.31901e+06; "
+                                      "BF16 and F32 hold it";
+    float x[128] = { 0 };
+    struct weights_out *o;
+    struct err e = { 0 };
+
+    (void)state;
+    assert_int_equal(weights_out_new(&o, &e), 0);
+    assert_int_equal(weights_out_add(o, "m", W_Q8_0, 2, odd, x, &e), -1);
+    assert_err(&e, ERR_INVALID, "tensor m: Q8_0 is for matrices whose rows are whole blocks of 32");
+    assert_int_equal(weights_out_add(o, "m", W_Q8_0, 3, cube, x, &e), -1);
+    assert_err(&e, ERR_INVALID, "tensor m: Q8_0 is for matrices whose rows are whole blocks of 32");
+    x[100] = 1e7f;
+    assert_int_equal(weights_out_add(o, "m", W_Q8_0, 2, whole, x, &e), -1);
+    assert_err(&e, ERR_INVALID, beyond);
+    x[100] = NAN;
+    assert_int_equal(weights_out_add(o, "m", W_Q4_0, 2, whole, x, &e), -1);
+    assert_int_equal(weights_out_add(o, "m", W_F16, 2, whole, x, &e), 0); /* a float has one */
+    x[100] = 65505;
+    assert_int_equal(weights_out_add(o, "h", W_F16, 2, whole, x, &e), -1);
+    assert_err(&e, ERR_INVALID,
+               "tensor h: 65505 is beyond what F16 holds, +-65504; BF16 and F32 hold it");
+    assert_int_equal(weights_out_add(o, "q", W_Q8_0, 2, whole, x, &e), 0);
+    assert_int_equal(weights_out_add(o, "p", W_Q4_0, 2, whole, x, &e), -1);
+    assert_err(&e, ERR_INVALID, "tensor p: Q4_0 beside the Q8_0 of q: a file has one of them");
+    assert_int_equal(weights_out_add(o, "p", W_U8, 2, whole, x, &e), -1);
+    assert_err(&e, ERR_INVALID, "tensor p: U8 beside the Q8_0 of q: a file has one of them");
+    weights_out_free(o);
 }
 
 static void test_round_trip(void **state)
@@ -335,7 +418,7 @@ static void test_wrong_kinds(void **state)
     const struct weights_entry whole = { "i", W_I64, 1, { 1 }, &big, 8 };
     const struct weights_entry real = { "x", W_F32, 1, { 1 }, &x, 4 };
     assert_int_equal(weights_read_f32(&whole, &f, &e), -1);
-    assert_string_equal(e.msg, "tensor i: dtype is I64, wanted F64, F32, F16 or BF16");
+    assert_string_equal(e.msg, "tensor i: dtype is I64, wanted are real numbers");
     assert_int_equal(weights_read_i32(&whole, &i, &e), -1);
     assert_string_equal(e.msg, "tensor i: element 0 is 2147483648, outside 32 bits");
     assert_int_equal(weights_read_i32(&real, &i, &e), -1);
@@ -536,8 +619,7 @@ static struct weights *matrix_file(const float *matrix, enum weights_dtype dtype
     assert_int_equal(weights_out_add(o, "net.lin.weight", dtype, 2, (int64_t[]){ 5, 40 },
                                      dtype == W_F64 ? (const void *)wide : matrix, &e),
                      0);
-    assert_int_equal(
-        weights_out_add(o, "net.lin.bias", W_F32, 1, (int64_t[]){ 5 }, bias, &e), 0);
+    assert_int_equal(weights_out_add(o, "net.lin.bias", W_F32, 1, (int64_t[]){ 5 }, bias, &e), 0);
     assert_int_equal(weights_out_write(o, path, &e), 0);
     weights_out_free(o);
     assert_int_equal(weights_open(path, &w, &e), 0);
@@ -623,10 +705,11 @@ static void test_packed_refusals(void **state)
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_refusals),         cmocka_unit_test(test_header_length),
     cmocka_unit_test(test_empty_and_padded), cmocka_unit_test(test_round_trip),
+    cmocka_unit_test(test_blocks),           cmocka_unit_test(test_blocks_refusals),
     cmocka_unit_test(test_streamed),         cmocka_unit_test(test_open_file),
     cmocka_unit_test(test_wrong_kinds),      cmocka_unit_test(test_reference_files),
-    cmocka_unit_test(test_params),           cmocka_unit_test(test_misfits),          cmocka_unit_test(test_packed_params),
-    cmocka_unit_test(test_packed_refusals),
+    cmocka_unit_test(test_params),           cmocka_unit_test(test_misfits),
+    cmocka_unit_test(test_packed_params),    cmocka_unit_test(test_packed_refusals),
 };
 
 TEST_MAIN(TESTS)
