@@ -24,8 +24,10 @@ static void write_sources(const struct bundle_config *c, struct buf *out)
 void card_write(const struct bundle_config *c, enum weights_dtype dtype, bool licence_file,
                 struct buf *out)
 {
-    buf_printf(out, "# %s\n\nA bundle for clipgend that clipgen-convert made; weights are %s.\n\n",
-               c->name, weights_dtype_name(dtype));
+    buf_printf(out, "# %s\n\nA bundle for clipgend that clipgen-convert made; %s %s.\n\n", c->name,
+               weights_in_blocks(dtype) ? "weights are F32, matrices of CLIP and of the transformer"
+                                        : "weights are",
+               weights_dtype_name(dtype));
     write_networks(c, out);
     buf_puts(out, "## Where it comes from\n\n");
     write_sources(c, out);

@@ -1,6 +1,5 @@
 #include "convert/conversion.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/bar.h"
@@ -17,7 +16,6 @@
 #define LICENCE "LICENCE"
 #define LICENCE_MAX ((size_t)1 << 20)
 #define VOCABULARY_MAX ((size_t)16 << 20)
-#define F16_MAX 65504.0f
 
 /* What HFAiLab/clip-gen draws with. */
 static const struct bundle_sampling SAMPLING = {
@@ -129,15 +127,6 @@ static int prepare(struct conversion *c, FILE *out, struct err *e)
 
 /* ---- model.safetensors ---- */
 
-static int check_range(const struct conversion *c, const float *x, size_t n, struct err *e)
-{
-    for (size_t i = 0; c->dtype == W_F16 && i < n; i++)
-        if (fabsf(x[i]) > F16_MAX)
-            return err_set(e, ERR_INVALID, "%g is over what f16 holds; use --dtype bf16 or f32",
-                           (double)x[i]);
-    return 0;
-}
-
 static int fill(void *ctx, int64_t first, size_t n, float *dst, struct err *e)
 {
     struct request *r = ctx;
@@ -145,30 +134,26 @@ static int fill(void *ctx, int64_t first, size_t n, float *dst, struct err *e)
 
     if (*c->stop)
         return err_set(e, ERR_CANCELLED, "stopped; nothing was written");
-    if (plan_fill(r->step, first, n, dst, e) || check_range(c, dst, n, e))
+    if (plan_fill(r->step, first, n, dst, e))
         return -1;
     plan_forget(r->step);
     bar_step(&c->bar, (int64_t)n);
     return 0;
 }
 
-/* The condition's means stay F32: they are few, and a difference is taken of them. */
-static enum weights_dtype stored_as(const struct conversion *c, const char *name)
-{
-    return strncmp(name, "condition.", 10) ? c->dtype : W_F32;
-}
-
 static int add_tensors(struct conversion *c, struct weights_out *o, struct request *requests,
                        struct err *e)
 {
+    if (weights_out_metadata(o, "format", "clipgen", e))
+        return -1;
     for (size_t i = 0; i < c->in.plan.n; i++) {
         struct plan_step *s = &c->in.plan.step[i];
         requests[i] = (struct request){ c, s };
-        if (weights_out_stream(o, s->name, stored_as(c, s->name), s->n_dims, s->dim, fill,
-                               &requests[i], e))
+        enum weights_dtype dtype = weights_param_dtype(bundle_dtype(c->dtype, s->name), s->param);
+        if (weights_out_stream(o, s->name, dtype, s->n_dims, s->dim, fill, &requests[i], e))
             return -1;
     }
-    return weights_out_metadata(o, "format", "clipgen", e);
+    return 0;
 }
 
 static int64_t count_values(const struct plan *p)
@@ -258,8 +243,7 @@ static int write_bundle(struct conversion *c, struct err *e)
 int conversion_run(const struct options *o, const volatile sig_atomic_t *stop, FILE *out,
                    struct err *e)
 {
-    static const enum weights_dtype DTYPES[] = { W_F32, W_F16, W_BF16 }; /* order of --dtype */
-    struct conversion c = { .options = o, .stop = stop, .dtype = DTYPES[o->dtype] };
+    struct conversion c = { .options = o, .stop = stop, .dtype = BUNDLE_DTYPE[o->dtype] };
     int failed;
 
     buf_init(&c.vocabulary, VOCABULARY_MAX);

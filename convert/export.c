@@ -195,6 +195,19 @@ static int write_files(struct export *x, enum options_export how, struct err *e)
     return write_readme(x, how, e);
 }
 
+/* PyTorch knows no blocks, and numbers that were rounded to them are not what was trained. */
+static int check_stored(const struct export *x, struct err *e)
+{
+    enum weights_dtype blocks = weights_blocks(x->weights);
+
+    return weights_in_blocks(blocks)
+               ? err_set(e, ERR_UNSUPPORTED,
+                         "%s: matrices are stored as %s; export the bundle that they were rounded "
+                         "from, in f32, f16 or bf16",
+                         x->bundle, weights_dtype_name(blocks))
+               : 0;
+}
+
 static int open_bundle_files(struct export *x, struct err *e)
 {
     char *path = file_join(x->bundle, BUNDLE_WEIGHTS);
@@ -205,7 +218,7 @@ static int open_bundle_files(struct export *x, struct err *e)
     else if (!bundle_check(x->bundle, e) && !bundle_config_read(x->bundle, &x->config, e))
         failed = weights_open(path, &x->weights, e);
     mem_free(path);
-    if (failed)
+    if (failed || check_stored(x, e))
         return -1;
     x->networks.vqgan = x->config.vqgan;
     x->outgoing = mem_alloc((size_t)weights_n(x->weights) * RENAME_PARTS_MAX, sizeof *x->outgoing);

@@ -1,5 +1,7 @@
 #include "convert/options.h"
 
+#include "model/bundle.h"
+
 #define NETWORKS "networks"
 #define BUNDLE "bundle"
 #define UNKNOWN "what no tensor tells"
@@ -18,8 +20,9 @@ const struct conf_row OPTIONS_ROWS[] = {
                 "dictionary of a torch file that holds the weights; empty: state_dict, model, "
                 "module or ema"),
     PATH(BUNDLE, output, "directory to make"),
-    CONF_ENUM(BUNDLE, "dtype", "f32", "f32|f16|bf16", struct options, dtype,
-              "how weights are stored"),
+    CONF_ENUM(BUNDLE, "dtype", "f32", BUNDLE_DTYPES, struct options, dtype,
+              "how weights are stored; q8_0 and q4_0: matrices of CLIP and of the transformer in "
+              "blocks of 32 numbers with a scale, and the rest as f32"),
     CONF_STRING(BUNDLE, "name", "", 63, struct options, name,
                 "name of the model; empty: the directory's"),
     CONF_STRING(BUNDLE, "licence", "", 255, struct options, licence,

@@ -16,7 +16,7 @@ enum options_export { OPTIONS_EXPORT_NO, OPTIONS_EXPORT_HFAILAB, OPTIONS_EXPORT_
 /* Texts are "" and numbers 0 where a flag is not given. */
 struct options {
     char *clip, *vqgan, *gpt, *vocab, *output; /* a conversion */
-    int dtype;                                 /* index into options_dtypes */
+    int dtype;                                 /* index into BUNDLE_DTYPE */
     char *name, *licence, *licence_file;
     char *inspect, *verify, *bundle; /* or one of these */
     int export;                      /* enum options_export: of `bundle` into `output` */

@@ -71,7 +71,8 @@ static bool fits(struct view *v, bool transposed, const struct plan_step *s)
     want.dim[0] /= s->n_parts;
     want = view_squeeze(&want);
     squeezed = view_squeeze(v);
-    return weights_is_real(v->dtype) && view_has_shape(&squeezed, want.n_dims, want.dim);
+    return weights_is_real(v->dtype) && !weights_in_blocks(v->dtype) &&
+           view_has_shape(&squeezed, want.n_dims, want.dim);
 }
 
 static void find_part(struct plan *p, struct plan_step *s, const struct renamed *r,
@@ -107,6 +108,7 @@ static int plan_param(struct plan *p, const struct family *f, const struct netwo
     if (!s)
         return -1;
     snprintf(s->name, sizeof s->name, "%s%s", prefix, param->name);
+    s->param = param;
     s->n_dims = param->value.n_dims;
     param_file_dims(param, s->dim);
     if (!family_rename(f, n, param->name, &r))

@@ -10,7 +10,8 @@
 #include "model/param.h"
 
 struct plan_step {
-    char name[160]; /* as in the bundle: "clip.visual.proj" */
+    char name[160];            /* as in the bundle: "clip.visual.proj" */
+    const struct param *param; /* borrowed */
     int n_dims;
     int64_t dim[TENSOR_DIMS_MAX];                /* as in files */
     struct view part[RENAME_PARTS_MAX];          /* joined along the first dimension */
@@ -27,7 +28,8 @@ struct plan {
 
 void plan_init(struct plan *p);
 void plan_release(struct plan *p);
-/* Steps for every parameter of the list, called prefix + name in the bundle. their_prefix: in front
+/* Steps for every parameter of the list (which outlives them), called prefix + name in the bundle.
+ * their_prefix: in front
  * of the family's names ("condition." in a transformer's file). */
 int plan_params(struct plan *p, const struct family *f, const struct networks *n,
                 const struct tensors *t, const char *prefix, const char *their_prefix,

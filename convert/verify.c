@@ -38,7 +38,14 @@ static int check_values(const struct weights *w, struct err *e)
     return 0;
 }
 
-static int check_weights(const char *path, const struct bundle_config *c, int *ret_n, struct err *e)
+/* What was found, for the last line. */
+struct found {
+    int n_tensors;
+    const char *blocks; /* NULL: no matrices in blocks */
+};
+
+static int check_weights(const char *path, const struct bundle_config *c, struct found *ret_found,
+                         struct err *e)
 {
     struct weights *w;
     int failed;
@@ -46,24 +53,34 @@ static int check_weights(const char *path, const struct bundle_config *c, int *r
     if (check_digest(path, c->weights_sha256, e) || weights_open(path, &w, e))
         return -1;
     failed = check_values(w, e) ? err_prefix(e, "%s: ", path) : 0;
-    *ret_n = weights_n(w);
+    ret_found->n_tensors = weights_n(w);
+    if (weights_in_blocks(weights_blocks(w)))
+        ret_found->blocks = weights_dtype_name(weights_blocks(w));
     weights_close(w);
     return failed;
+}
+
+static void report(const char *dir, const struct bundle_config *c, const struct found *f, FILE *out)
+{
+    fprintf(out, "%s: %s is whole: %d tensors%s%s, every value finite, SHA-256 %s\n", dir, c->name,
+            f->n_tensors, f->blocks ? ", matrices in " : "", f->blocks ? f->blocks : "",
+            c->weights_sha256[0] ? "as recorded" : "not recorded");
 }
 
 int verify_bundle(const char *dir, FILE *out, struct err *e)
 {
     struct bundle_config c;
     char *path;
-    int failed, n = 0;
+    struct found found = { 0 };
+    int failed;
 
     if (bundle_check(dir, e) || bundle_config_read(dir, &c, e))
         return -1;
     path = file_join(dir, BUNDLE_WEIGHTS);
-    failed = path ? check_weights(path, &c, &n, e) : err_set(e, ERR_NOMEM, "no memory for a path");
+    failed =
+        path ? check_weights(path, &c, &found, e) : err_set(e, ERR_NOMEM, "no memory for a path");
     mem_free(path);
     if (!failed)
-        fprintf(out, "%s: %s is whole: %d tensors, every value finite, SHA-256 %s\n", dir, c.name,
-                n, c.weights_sha256[0] ? "as recorded" : "not recorded");
+        report(dir, &c, &found, out);
     return failed;
 }

@@ -5,6 +5,8 @@
 
 /* Elements that are gathered at a time where they do not lie side by side. */
 #define GATHER 4096
+/* Elements that are floats on their way to doubles. */
+#define WIDEN 256
 #define ELEMENT_MAX 8
 
 struct view view_of(enum weights_dtype dtype, int n_dims, const int64_t *dim, const void *data)
@@ -37,7 +39,7 @@ size_t view_span(const struct view *v)
         return 0;
     for (int i = 0; i < v->n_dims; i++)
         last += (v->dim[i] - 1) * v->stride[i];
-    return (size_t)(last + 1) * weights_dtype_size(v->dtype);
+    return weights_bytes(v->dtype, (size_t)(last + 1));
 }
 
 struct view view_transpose(const struct view *v)
@@ -65,7 +67,7 @@ struct view view_rows(const struct view *v, int64_t first, int64_t n)
     struct view rows = *v;
 
     rows.dim[0] = n;
-    rows.data += (size_t)(first * v->stride[0]) * weights_dtype_size(v->dtype);
+    rows.data += weights_bytes(v->dtype, (size_t)(first * v->stride[0]));
     return rows;
 }
 
@@ -114,49 +116,58 @@ static void gather(const struct view *v, int64_t first, size_t n, unsigned char 
     }
 }
 
-static void convert_f32(enum weights_dtype t, const unsigned char *src, size_t n, void *dst)
+/* Elements first .. first + n - 1 of a range that lies side by side. */
+typedef void convert_range(enum weights_dtype t, const unsigned char *src, size_t first, size_t n,
+                           void *dst);
+
+static void convert_f32(enum weights_dtype t, const unsigned char *src, size_t first, size_t n,
+                        void *dst)
 {
-    weights_convert_f32(t, src, 0, n, dst);
+    weights_convert_f32(t, src, first, n, dst);
 }
 
-static double load_f64(enum weights_dtype t, const unsigned char *src)
+static void widen(enum weights_dtype t, const unsigned char *src, size_t first, size_t n,
+                  double *dst)
 {
-    double d;
-    float f;
+    float x[WIDEN];
 
-    if (!weights_is_real(t))
-        return (double)weights_load_int(t, src);
-    if (t == W_F64) {
-        memcpy(&d, src, sizeof d);
-        return d;
+    for (size_t done = 0; done < n; done += WIDEN) {
+        size_t some = n - done < WIDEN ? n - done : WIDEN;
+        weights_convert_f32(t, src, first + done, some, x);
+        for (size_t i = 0; i < some; i++)
+            dst[done + i] = x[i];
     }
-    weights_convert_f32(t, src, 0, 1, &f);
-    return f;
 }
 
-static void convert_f64(enum weights_dtype t, const unsigned char *src, size_t n, void *dst)
+static void convert_f64(enum weights_dtype t, const unsigned char *src, size_t first, size_t n,
+                        void *dst)
 {
+    size_t size = weights_dtype_size(t);
     double *to = dst;
 
-    for (size_t i = 0; i < n; i++)
-        to[i] = load_f64(t, src + i * weights_dtype_size(t));
+    if (t == W_F64)
+        memcpy(to, src + first * size, n * size);
+    else if (weights_is_real(t))
+        widen(t, src, first, n, to);
+    else
+        for (size_t i = 0; i < n; i++)
+            to[i] = (double)weights_load_int(t, src + (first + i) * size);
 }
 
 static void read_as(const struct view *v, int64_t first, size_t n, size_t dst_size, void *dst,
-                    void (*convert)(enum weights_dtype t, const unsigned char *src, size_t n,
-                                    void *dst))
+                    convert_range *convert)
 {
     unsigned char gathered[GATHER * ELEMENT_MAX];
     char *to = dst;
 
     if (contiguous(v)) {
-        convert(v->dtype, v->data + (size_t)first * weights_dtype_size(v->dtype), n, dst);
+        convert(v->dtype, v->data, (size_t)first, n, dst);
         return;
     }
     while (n) {
         size_t some = n < GATHER ? n : GATHER;
         gather(v, first, some, gathered);
-        convert(v->dtype, gathered, some, to);
+        convert(v->dtype, gathered, 0, some, to);
         first += (int64_t)some;
         n -= some;
         to += some * dst_size;

@@ -15,7 +15,7 @@ struct view {
     int n_dims;
     int64_t dim[WEIGHTS_DIMS_MAX], stride[WEIGHTS_DIMS_MAX]; /* slowest first; strides: elements */
     const unsigned char *data; /* the first element; unaligned, little endian */
-};
+};                             /* blocks (Q8_0, Q4_0) lie side by side always */
 
 /* A whole range in C order. */
 struct view view_of(enum weights_dtype dtype, int n_dims, const int64_t *dim, const void *data);

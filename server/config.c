@@ -87,8 +87,9 @@ const struct conf_row CONFIG_ROWS[] = {
               "device; auto takes CUDA when it is usable"),
     CONF_INT("model", "cpu_threads", "0", 0, 1024, S, cpu_threads,
              "threads of the CPU device; 0: as many as the process may run on"),
-    CONF_ENUM("model", "weights", "f32", PARAM_FORMATS, S, weights,
-              "format of the transformer's and CLIP's matrices in memory"),
+    CONF_ENUM("model", "weights", "auto", PARAM_FORMATS, S, weights,
+              "format of the transformer's and CLIP's matrices in memory; auto: q8_0 or q4_0 where "
+              "the bundle is stored so, else f32"),
     CONF_INT("model", "rows", "16", 2, GEN_ROWS_MAX, S, rows,
              "rows of a step; a picture takes one, with guidance two"),
     CONF_INT("model", "memory_max_mib", "0", 0, 16777216, S, memory_max_mib,

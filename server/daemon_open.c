@@ -280,7 +280,7 @@ int daemon_open(struct daemon *d, struct err *e)
     if (warm_up(&d->app, e))
         return -1;
     info = &d->app.engine->info;
-    log_info("daemon: clipgend %s, model %s, %dx%d, %d rows, %.1f MiB on %s", CLIPGEN_VERSION,
+    log_info("daemon: clipgend %s, model %s, %dx%d, %d rows, %.1f MiB, %s", CLIPGEN_VERSION,
              info->model, info->side, info->side, info->rows, (double)info->bytes / 1048576.0,
              info->device);
     return open_listeners(d, e);

@@ -145,8 +145,8 @@ static void fill_info(struct engine_model *m, const struct engine_model_options 
     int grid = vqgan_grid(&c->vqgan);
 
     snprintf(info->model, sizeof info->model, "%s", c->name);
-    snprintf(info->device, sizeof info->device, "%s, weights %s", device_describe(m->device),
-             param_format_name(o->weights));
+    snprintf(info->device, sizeof info->device, "weights %s on %s",
+             param_format_name(m->bundle->format), device_describe(m->device));
     info->embed_dim = c->clip.embed_dim;
     info->context = c->clip.text.context;
     info->tokens = grid * grid;

@@ -137,7 +137,8 @@ const struct conf_row CONFIG_ROWS[] = {
          "where the bundle is written"),
     TEXT("bundle", "bundle_licence", "Apache-2.0 (weights trained on Noto Color Emoji, OFL 1.1)",
          255, bundle_licence, "licence of the weights, for config.json"),
-    CHOICE("bundle", "bundle_dtype", "f16", "f32|f16|bf16", bundle_dtype, "storage of the weights"),
+    CHOICE("bundle", "bundle_dtype", "f16", BUNDLE_DTYPES, bundle_dtype,
+           "storage of the weights; q8_0, q4_0: of the transformer's and CLIP's matrices"),
     REAL("bundle", "temperature", "1", 0, SAMPLING_TEMPERATURE_MAX, temperature,
          "default of a request"),
     INT("bundle", "top_k", "0", 0, SAMPLING_TOP_K_MAX, top_k, "default of a request; 0: all"),
@@ -146,7 +147,7 @@ const struct conf_row CONFIG_ROWS[] = {
          "default guidance scale of a request; 1: none"),
 
     INT("eval", "eval_prompts", "200", 1, 100000, eval_prompts, "held-out prompts"),
-    CHOICE("eval", "eval_weights", "f32", PARAM_FORMATS, eval_weights,
+    CHOICE("eval", "eval_weights", "auto", PARAM_FORMATS, eval_weights,
            "format of matrices in memory, as clipgend's weights"),
     INT("eval", "eval_seed", "7", 0, 9007199254740992.0, eval_seed, "of prompts and pictures"),
     CONF_END,

@@ -67,7 +67,7 @@ struct config {
     struct config_training gpt;
     /* [bundle] */
     char *bundle_name, *bundle_dir, *bundle_licence;
-    int bundle_dtype;
+    int bundle_dtype; /* index into BUNDLE_DTYPE */
     double temperature, top_p, guidance;
     int64_t top_k;
     /* [eval] */

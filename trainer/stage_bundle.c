@@ -17,13 +17,13 @@ static int load_gpt(const struct stage *s, struct bundle *b, struct err *e)
 
 int stage_bundle(const struct stage *s, bool *ret_done, struct err *e)
 {
-    static const enum weights_dtype dtypes[] = { W_F32, W_F16, W_BF16 }; /* order of bundle_dtype */
     struct bundle *b;
     if (stage_open_frozen(s, &b, e))
         return -1;
     char *vocab = stage_vocab_path(s, e);
-    int failed = !vocab || load_gpt(s, b, e) ||
-                 bundle_save(b, s->config->bundle_dir, dtypes[s->config->bundle_dtype], vocab, e);
+    int failed =
+        !vocab || load_gpt(s, b, e) ||
+        bundle_save(b, s->config->bundle_dir, BUNDLE_DTYPE[s->config->bundle_dtype], vocab, e);
     if (!failed)
         log_info("bundle: written to %s", s->config->bundle_dir);
     mem_free(vocab);

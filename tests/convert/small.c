@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "convert/conversion.h"
+#include "convert/export.h"
 #include "tests/test.h"
 
 #define VOCABULARY "/tests/data/golden/tokenizer/bpe_tiny.txt.gz"
@@ -63,4 +64,42 @@ void small_convert(struct options *o)
     if (small_try(o, &e))
         fail_msg("%s", e.msg);
     conf_release(OPTIONS_ROWS, o);
+}
+
+void small_export(int how, const char *bundle, const char *out)
+{
+    struct options o = { 0 };
+    FILE *quiet = fopen("/dev/null", "w");
+    struct err e = { 0 };
+
+    assert_int_equal(conf_defaults(OPTIONS_ROWS, &o, &e), 0);
+    small_set(&o, "bundle", bundle);
+    small_set(&o, "output", out);
+    o.export = how;
+    if (export_run(&o, quiet, &e))
+        fail_msg("%s", e.msg);
+    conf_release(OPTIONS_ROWS, &o);
+    fclose(quiet);
+}
+
+void small_back(struct options *o, const char *exported, const char *name, const char *vocab,
+                const char *out)
+{
+    char clip[300], vqgan[300], gpt[300];
+
+    snprintf(clip, sizeof clip, "%s%s", exported, name);
+    snprintf(vqgan, sizeof vqgan, "%s/vqgan.safetensors", exported);
+    snprintf(gpt, sizeof gpt, "%s/gpt.safetensors", exported);
+    small_options(o, clip, vqgan, out);
+    small_set(o, "gpt", gpt);
+    small_set(o, "vocab", vocab);
+    small_set(o, "clip_activation", "quick_gelu");
+}
+
+void small_convert_back(const char *exported, const char *name, const char *vocab, const char *out)
+{
+    struct options o;
+
+    small_back(&o, exported, name, vocab, out);
+    small_convert(&o);
 }

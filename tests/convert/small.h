@@ -19,4 +19,11 @@ int small_try(const struct options *o, struct err *e);
 /* And releases the options. */
 void small_convert(struct options *o);
 
+/* how: enum options_export. */
+void small_export(int how, const char *bundle, const char *out);
+/* Options to convert what was exported; name: of the CLIP file, or empty for the directory. */
+void small_back(struct options *o, const char *exported, const char *name, const char *vocab,
+                const char *out);
+void small_convert_back(const char *exported, const char *name, const char *vocab, const char *out);
+
 #endif

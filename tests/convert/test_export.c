@@ -12,38 +12,6 @@
 #include "tests/test.h"
 #include "tests/tmp.h"
 
-static void export_ok(int how, const char *bundle, const char *out)
-{
-    struct options o = { 0 };
-    FILE *quiet = fopen("/dev/null", "w");
-    struct err e = { 0 };
-
-    assert_int_equal(conf_defaults(OPTIONS_ROWS, &o, &e), 0);
-    small_set(&o, "bundle", bundle);
-    small_set(&o, "output", out);
-    o.export = how;
-    if (export_run(&o, quiet, &e))
-        fail_msg("%s", e.msg);
-    conf_release(OPTIONS_ROWS, &o);
-    fclose(quiet);
-}
-
-/* Converts what was exported; name: of the CLIP file, or empty for the directory. */
-static void convert_back(const char *exported, const char *name, const char *vocab, const char *out)
-{
-    char clip[300], vqgan[300], gpt[300];
-    struct options o;
-
-    snprintf(clip, sizeof clip, "%s%s", exported, name);
-    snprintf(vqgan, sizeof vqgan, "%s/vqgan.safetensors", exported);
-    snprintf(gpt, sizeof gpt, "%s/gpt.safetensors", exported);
-    small_options(&o, clip, vqgan, out);
-    small_set(&o, "gpt", gpt);
-    small_set(&o, "vocab", vocab);
-    small_set(&o, "clip_activation", "quick_gelu");
-    small_convert(&o);
-}
-
 static void check_same_file(const char *dir_a, const char *dir_b)
 {
     char *path[2] = { file_join(dir_a, BUNDLE_WEIGHTS), file_join(dir_b, BUNDLE_WEIGHTS) };
@@ -95,18 +63,18 @@ static int make_bundles(void **state)
                   tmp_path("bundle"));
     small_convert(&o);
     make_trained(tmp_path("trained"), &c);
-    export_ok(OPTIONS_EXPORT_HFAILAB, tmp_path("bundle"), tmp_path("hfailab"));
-    export_ok(OPTIONS_EXPORT_HF, tmp_path("bundle"), tmp_path("hf"));
+    small_export(OPTIONS_EXPORT_HFAILAB, tmp_path("bundle"), tmp_path("hfailab"));
+    small_export(OPTIONS_EXPORT_HF, tmp_path("bundle"), tmp_path("hf"));
     return 0;
 }
 
 static void a_converted_bundle_goes_out_and_comes_back(void **state)
 {
     (void)state;
-    convert_back(tmp_path("hfailab"), "/clip.safetensors", tmp_path("bundle/vocab.txt"),
-                 tmp_path("back"));
+    small_convert_back(tmp_path("hfailab"), "/clip.safetensors", tmp_path("bundle/vocab.txt"),
+                       tmp_path("back"));
     check_same_file(tmp_path("bundle"), tmp_path("back"));
-    convert_back(tmp_path("hf"), "", "", tmp_path("back2")); /* merges.txt is beside it */
+    small_convert_back(tmp_path("hf"), "", "", tmp_path("back2")); /* merges.txt is beside it */
     check_same_file(tmp_path("bundle"), tmp_path("back2"));
 }
 
@@ -117,9 +85,9 @@ static void a_trained_bundle_goes_out_and_comes_back(void **state)
     struct err e = { 0 };
 
     assert_int_equal(bundle_config_read(tmp_path("trained"), &c, &e), 0);
-    export_ok(OPTIONS_EXPORT_HFAILAB, tmp_path("trained"), tmp_path("trained_out"));
-    convert_back(tmp_path("trained_out"), "/clip.safetensors", tmp_path("bundle/vocab.txt"),
-                 tmp_path("trained_back"));
+    small_export(OPTIONS_EXPORT_HFAILAB, tmp_path("trained"), tmp_path("trained_out"));
+    small_convert_back(tmp_path("trained_out"), "/clip.safetensors", tmp_path("bundle/vocab.txt"),
+                       tmp_path("trained_back"));
     check_same_file(tmp_path("trained"), tmp_path("trained_back"));
     assert_int_equal(bundle_config_read(tmp_path("trained_back"), &back, &e), 0);
     assert_true(back.centred && back.gpt.null_cond);
@@ -189,8 +157,8 @@ static void a_damaged_bundle_is_noticed(void **state)
     struct bundle_config c;
     struct err e = { 0 };
 
-    convert_back(tmp_path("hfailab"), "/clip.safetensors", tmp_path("bundle/vocab.txt"),
-                 tmp_path("changed"));
+    small_convert_back(tmp_path("hfailab"), "/clip.safetensors", tmp_path("bundle/vocab.txt"),
+                       tmp_path("changed"));
     assert_int_equal(verify(tmp_path("changed"), &e), 0);
     damage(tmp_path("changed"), 3.5f);
     assert_int_equal(verify(tmp_path("changed"), &e), -1);
@@ -215,7 +183,7 @@ static void damaged_weights_are_refused(void **state)
 
     make_trained(tmp_path("sick"), &c);
     damage(tmp_path("sick"), NAN);
-    export_ok(OPTIONS_EXPORT_HFAILAB, tmp_path("sick"), tmp_path("sick_out"));
+    small_export(OPTIONS_EXPORT_HFAILAB, tmp_path("sick"), tmp_path("sick_out"));
     small_options(&o, tmp_path("sick_out/clip.safetensors"), tmp_path("sick_out/vqgan.safetensors"),
                   tmp_path("refused"));
     small_set(&o, "gpt", tmp_path("sick_out/gpt.safetensors"));
