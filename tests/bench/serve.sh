@@ -1,14 +1,13 @@
 #!/bin/sh
-# bench/serve on the real daemon with a tiny bundle: rows that add up, and failures that are said.
+# bench/serve on the real daemon with a tiny bundle: rows that add up, and failures that are said; bench/pictures beside it.
 . "${SRCDIR:-.}/tests/e2e/daemon.sh"
-serve() { "$SRCDIR/bench/serve" "$@" >"$WORK/out" 2>"$WORK/errors"; }
+serve() { "$BUILDDIR/bench/serve" "$@" >"$WORK/out" 2>"$WORK/errors"; }
 
 tiny_bundle
 start_daemon "$WORK/tiny"
 serve --url "$URL" --requests 6 --clients "1 3" --json || fail "serve: $(cat "$WORK/errors")"
-grep -Eq '^\{"url": ".*", "requests": 6, "results": \[$' "$WORK/out" || fail "no results"
 for clients in 1 3; do
-    grep -Eq "^\{\"clients\": $clients, \"requests_per_second\": [0-9.]*[1-9][0-9.]*, \"p50_ms\": " "$WORK/out" ||
+    grep -Eq "^\{\"clients\": $clients, \"requests_per_second\": [0-9.]*[1-9][0-9.]*, \"p50_ms\": .*\"200\": 6\}\}" "$WORK/out" ||
         fail "no row of $clients: $(cat "$WORK/out")"
 done
 awk -F '[:,}]' '/p50/ { if (!($6 > 0 && $6 <= $8 && $8 <= $10)) exit 1 }' "$WORK/out" ||
@@ -16,7 +15,18 @@ awk -F '[:,}]' '/p50/ { if (!($6 > 0 && $6 <= $8 && $8 <= $10)) exit 1 }' "$WORK
 serve --url "$URL" --requests 2 --clients 1 || fail "serve: $(cat "$WORK/errors")"
 [ "$(wc -l <"$WORK/out")" = 2 ] || fail "no table"
 
+before=$(metric 'clipgen_requests_total{code="200"}')
+serve --url "$URL" --seconds 1 --clients 4 || fail "serve: $(cat "$WORK/errors")"
+[ "$(metric 'clipgen_requests_total{code="200"}')" -gt $((before + 4)) ] || fail "hardly a request in a second"
+awk 'NR == 2 { if (!($6 > 0 && $7 > 1 && $8 > 1)) exit 1 }' "$WORK/out" || fail "no health, no memory: $(cat "$WORK/out")"
+
 serve --url "$URL" --requests 1 --body '{"prompt":1}' && fail "a bad request was taken"
 grep -qx 'bench/serve: a request was answered with 400' "$WORK/errors" || fail "$(cat "$WORK/errors")"
+serve --url "$URL" --requests 1 --body '{"prompt":1}' --fine "200 400" --clients 1 || fail "400 was not fine"
 serve --requests none && fail "no number was taken"
-grep -qx "bench/serve: requests: 'none' is no number above 0" "$WORK/errors" || fail "$(cat "$WORK/errors")"
+grep -q "^bench/serve: .*requests: 'none'" "$WORK/errors" || fail "$(cat "$WORK/errors")"
+serve --url http://127.0.0.1:1 --clients 1 --requests 1 && fail "nobody answered"
+grep -qx 'bench/serve: a request was not answered' "$WORK/errors" || fail "$(cat "$WORK/errors")"
+
+"$BUILDDIR/bench/pictures" --bundle "$WORK/tiny" --seconds 0.5 --threads 1 >"$WORK/out" || fail "pictures"
+grep -Eq '^tiny, 16 rows, .*: [0-9.]*[1-9][0-9.]* pictures/s$' "$WORK/out" || fail "pictures: $(cat "$WORK/out")"
