@@ -33,7 +33,7 @@ class Browser:
             stderr=subprocess.DEVNULL)
         os.close(commands)
         os.close(events)
-        self.text, self.n, self.session, self.complaints = b"", 0, None, []
+        self.text, self.n, self.session, self.complaints, self.choosers = b"", 0, None, [], 0
 
     def read(self):
         until = time.monotonic() + PATIENCE_S
@@ -54,6 +54,7 @@ class Browser:
             self.complaints.append(params["exceptionDetails"])
         if method == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.complaints.append(params["entry"])
+        self.choosers += method == "Page.fileChooserOpened"
 
     def call(self, method, **params):
         self.n += 1
@@ -167,6 +168,25 @@ def draws_other_formats(page):
     page.set("format", "png")
 
 
+def shows_partial_pictures(page):
+    """Before the picture itself comes at least one of what it looks like so far."""
+    page.ask("window.sources = 0; void new MutationObserver((all) => { sources += all.length; }).observe("
+             "document.getElementById('gallery'), {subtree: true, attributeFilter: ['src']})")
+    draw(page, 1)
+    assert page.ask("sources") >= 2, page.ask("sources") # a fast model may be done before the next
+
+
+def chooses_files_by_key(page):
+    page.call("Page.setInterceptFileChooserDialog", enabled=True)
+    page.ask("document.getElementById('drop').focus()")
+    page.key("Enter")
+    until = time.monotonic() + PATIENCE_S
+    while not page.choosers and time.monotonic() < until:
+        page.ask("0") # events come with answers
+    assert page.choosers == 1
+    page.call("Page.setInterceptFileChooserDialog", enabled=False)
+
+
 def takes_pictures(page, folder):
     path = f"{folder}/start.png"
     src = page.ask("document.querySelector('#gallery figure:last-child img').src")
@@ -218,7 +238,7 @@ def fits_phones(page):
               mobile=True)
     page.ask("document.querySelector('details').open = true")
     assert page.ask("document.documentElement.scrollWidth") <= 360
-    narrow = page.ask("[...document.querySelectorAll('form *')].filter((e) => "
+    narrow = page.ask("[...document.querySelectorAll('body *')].filter((e) => "
                       "e.getBoundingClientRect().right > 361).map((e) => e.id || e.tagName)")
     assert narrow == [], narrow
 
@@ -231,6 +251,8 @@ def main(program, url, folder):
         draws(page)
         draws_the_same_again(page)
         draws_other_formats(page)
+        shows_partial_pictures(page)
+        chooses_files_by_key(page)
         takes_pictures(page, folder)
         tells_what_is_wrong(page)
         stops(page)
