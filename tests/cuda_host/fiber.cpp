@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <vector>
 
 #ifdef __SANITIZE_ADDRESS__
@@ -165,6 +166,7 @@ static size_t colour(size_t n)
     return n % 61 * 64;
 }
 
+/* A fiber lies at the end of its own stack. */
 static fiber *fiber_new()
 {
     static size_t n_made;
@@ -174,9 +176,10 @@ static fiber *fiber_new()
         perror("cuda_host: no memory for another fiber");
         abort();
     }
-    fiber *f = new fiber();
-    f->bottom = (char *)stack + GUARD_BYTES;
-    f->top = f->bottom + STACK_BYTES - colour(n_made++);
+    char *bottom = (char *)stack + GUARD_BYTES, *top = bottom + STACK_BYTES - sizeof(fiber);
+    fiber *f = new ((void *)((uintptr_t)top & ~(uintptr_t)63)) fiber();
+    f->bottom = bottom;
+    f->top = (char *)f - colour(n_made++);
     return f;
 }
 

@@ -1,5 +1,6 @@
 #include "tests/cuda_host/grid.h"
 
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,12 @@ struct thread {
     const warp_call *call; /* that it waits in, on its own stack; null: it is over */
 };
 
+/* The lanes of a warp by what they do, a bit each; the others are ready. Lanes that a block has no
+ * threads for count as returned. */
+struct warp {
+    unsigned in_call, at_barrier, returned;
+};
+
 struct meeting {
     unsigned n_arrived;
     place first; /* where the first to arrive stands */
@@ -41,6 +48,7 @@ struct block {
     shuffler random;
     dynamic_shared_block *dynamic;
     std::vector<thread> threads;
+    std::vector<warp> warps;
     std::vector<unsigned> ready;
     unsigned current, n_returned;
     bool has_waited; /* shared memory may have been used since it was poisoned */
@@ -73,19 +81,26 @@ static void set_fault(const std::string &text)
                       text.c_str());
 }
 
+/* Thrown through a kernel to end its thread. */
+struct failed {
+};
+
 void fail(const char *format, ...)
 {
-    thread &self = now.threads[now.current];
     va_list args;
     va_start(args, format);
-    set_fault(words("thread %s: %s", name_of(self.index).c_str(),
+    set_fault(words("thread %s: %s", name_of(now.threads[now.current].index).c_str(),
                     format_words(format, args).c_str()));
     va_end(args);
-    for (;;)
-        fiber_leave(self.on);
+    throw failed();
 }
 
-/* Nobody is ready, and not all have returned. */
+static std::string doing(const thread &t)
+{
+    return t.state == RETURNED ? "has returned" : "waits in " + name_of(t.at);
+}
+
+/* Nobody is ready, and not all have returned: one that waits, and one that does something else. */
 static std::string stuck()
 {
     const thread *waiting = nullptr, *other = nullptr;
@@ -93,32 +108,41 @@ static std::string stuck()
     for (const thread &t : now.threads)
         if (t.state != RETURNED && !waiting)
             waiting = &t;
-    for (const thread &t : now.threads)
-        if (t.state == waiting->state)
-            n_alike++;
-        else if (!other)
-            other = &t;
-    return words("thread %s waits in %s with %u of %u threads, but thread %s %s",
-                 name_of(waiting->index).c_str(), name_of(waiting->at).c_str(), n_alike,
-                 n_threads(), name_of(other ? other->index : waiting->index).c_str(),
-                 !other                     ? "waits for lanes that never come"
-                 : other->state == RETURNED ? "has returned"
-                                            : name_of(other->at).c_str());
+    for (const thread &t : now.threads) {
+        bool alike = t.state == waiting->state;
+        n_alike += alike;
+        other = alike || other ? other : &t;
+    }
+    std::string text = words("thread %s %s with %u of %u threads", name_of(waiting->index).c_str(),
+                             doing(*waiting).c_str(), n_alike, n_threads());
+    if (other)
+        text += words(", but thread %s %s", name_of(other->index).c_str(), doing(*other).c_str());
+    return text;
 }
 
 /* ---- waiting ---- */
 
+static unsigned bit_of(unsigned i)
+{
+    return 1u << i % WARP;
+}
+
 static void wait_here(enum state state, const place &here)
 {
     thread &self = now.threads[now.current];
+    warp &w = now.warps[now.current / WARP];
     self.state = state;
     self.at = here;
+    (state == IN_WARP ? w.in_call : w.at_barrier) |= bit_of(now.current);
     now.has_waited = true;
     fiber_leave(self.on);
 }
 
 static void set_ready(unsigned i)
 {
+    warp &w = now.warps[i / WARP];
+    w.in_call &= ~bit_of(i);
+    w.at_barrier &= ~bit_of(i);
     now.threads[i].state = READY;
     now.ready.push_back(i);
 }
@@ -126,7 +150,7 @@ static void set_ready(unsigned i)
 /* Whole warps in any order, and the lanes of each. */
 static void set_all_ready_but(unsigned running)
 {
-    unsigned n = n_threads(), n_warps = (n + WARP - 1) / WARP;
+    unsigned n = n_threads(), n_warps = (unsigned)now.warps.size();
     unsigned first_warp = now.random.below(n_warps), flip = now.random.below(WARP);
     bool backwards = now.random.below(2);
     for (unsigned w = 0; w < n_warps; w++) {
@@ -155,9 +179,14 @@ static int barrier_result(const meeting &m)
     }
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || !strcmp(a, b);
+}
+
 static bool same_place(const place &a, const place &b)
 {
-    return a.line == b.line && std::string(a.file) == b.file && std::string(a.what) == b.what;
+    return a.line == b.line && same_text(a.what, b.what) && same_text(a.file, b.file);
 }
 
 static void arrive(const place &here, barrier_kind kind, int value)
@@ -194,72 +223,64 @@ unsigned lane_id()
     return now.current % WARP;
 }
 
-static thread *lane_of(unsigned warp, unsigned lane)
+/* The first of the lanes; there is one. */
+static thread &first_of(unsigned lanes)
 {
-    unsigned i = warp * WARP + lane;
-    return i < n_threads() ? &now.threads[i] : nullptr;
+    return now.threads[now.current / WARP * WARP + (unsigned)__builtin_ctz(lanes)];
 }
 
-static bool has_lane(unsigned mask, unsigned lane)
+static bool goes_with(const warp_call &a, const warp_call &b)
 {
-    return mask >> lane & 1;
+    return a.mask == b.mask && same_place(a.here, b.here);
 }
 
-/* Why `lane` and the call do not go together; empty if they do. */
-static std::string mismatch(const thread &t, const warp_call &call)
+static void check_mate(const warp_call &call, const thread &mate)
 {
-    if (t.state == AT_BARRIER)
-        return "waits in " + name_of(t.at);
-    if (t.state != IN_WARP)
-        return "";
-    if (t.call->mask != call.mask)
-        return words("brings mask 0x%08x to %s", t.call->mask, name_of(t.at).c_str());
-    if (!same_place(t.at, call.here))
-        return "waits in " + name_of(t.at);
-    return "";
+    if (!goes_with(call, *mate.call))
+        fail("%s with mask 0x%08x, but thread %s brings mask 0x%08x to %s",
+             name_of(call.here).c_str(), call.mask, name_of(mate.index).c_str(), mate.call->mask,
+             name_of(mate.at).c_str());
 }
 
-static void check_mates(unsigned warp, const warp_call &call)
+/* Those lanes of the mask that wait already must wait for the same thing; the first of them is
+ * enough to look at, and finish_call looks at all. */
+static void check_mates(const warp &w, const warp_call &call)
 {
-    if (!has_lane(call.mask, lane_id()))
+    unsigned elsewhere = w.at_barrier & call.mask, mates = w.in_call & call.mask;
+    if (!(call.mask & bit_of(now.current)))
         fail("%s with mask 0x%08x: its own lane %u is not in it", name_of(call.here).c_str(),
              call.mask, lane_id());
-    for (unsigned lane = 0; lane < WARP; lane++) {
-        thread *t = has_lane(call.mask, lane) ? lane_of(warp, lane) : nullptr;
-        std::string why = t && lane != lane_id() ? mismatch(*t, call) : "";
-        if (!why.empty())
-            fail("%s with mask 0x%08x, but lane %u %s", name_of(call.here).c_str(), call.mask,
-                 lane, why.c_str());
-    }
+    if (elsewhere)
+        fail("%s with mask 0x%08x, but thread %s waits in %s", name_of(call.here).c_str(),
+             call.mask, name_of(first_of(elsewhere).index).c_str(),
+             name_of(first_of(elsewhere).at).c_str());
+    if (mates)
+        check_mate(call, first_of(mates));
 }
 
-/* Whether every lane of the mask is in a call or has returned; the thread `arriving` is in one. */
-static bool all_there(unsigned warp, unsigned mask, const thread *arriving)
+/* Whether every lane of the mask waits in a call or has returned. */
+static bool all_there(const warp &w, unsigned mask)
 {
-    for (unsigned lane = 0; lane < WARP; lane++) {
-        thread *t = has_lane(mask, lane) ? lane_of(warp, lane) : nullptr;
-        if (t && t != arriving && t->state != IN_WARP && t->state != RETURNED)
-            return false;
-    }
-    return true;
+    return !(mask & ~(w.in_call | w.returned));
 }
 
-/* All are there: the call happens, and those that waited go on. */
-static void finish_call(unsigned warp, const warp_call &call, const thread *arriving)
+/* All are there, the present thread among them: the call happens, and those that waited go on. */
+static void finish_call(const warp &w, const warp_call &call)
 {
+    thread *lane = &now.threads[now.current / WARP * WARP];
+    unsigned here = call.mask & (w.in_call | bit_of(now.current)), flip = now.random.below(WARP);
     void *data[WARP] = { nullptr };
-    for (unsigned lane = 0; lane < WARP; lane++) {
-        thread *t = has_lane(call.mask, lane) ? lane_of(warp, lane) : nullptr;
-        if (t && (t == arriving || t->state == IN_WARP))
-            data[lane] = t->call->data;
-    }
+    for (unsigned l = 0; l < WARP; l++)
+        if (here >> l & 1) {
+            check_mate(call, lane[l]);
+            data[l] = lane[l].call->data;
+        }
     call.finish(data);
-    unsigned flip = now.random.below(WARP);
     for (unsigned l = 0; l < WARP; l++) {
-        unsigned lane = l ^ flip;
-        if (data[lane] && lane_of(warp, lane) != arriving) {
-            lane_of(warp, lane)->call = nullptr;
-            set_ready(warp * WARP + lane);
+        unsigned i = now.current / WARP * WARP + (l ^ flip);
+        if (here & bit_of(i) && i != now.current) {
+            now.threads[i].call = nullptr;
+            set_ready(i);
         }
     }
 }
@@ -267,33 +288,36 @@ static void finish_call(unsigned warp, const warp_call &call, const thread *arri
 void warp_together(const warp_call &call)
 {
     thread &self = now.threads[now.current];
-    unsigned warp = now.current / WARP;
-    check_mates(warp, call);
+    warp &w = now.warps[now.current / WARP];
+    check_mates(w, call);
     now.has_waited = true;
     self.call = &call;
-    while (!all_there(warp, call.mask, &self)) {
+    while (!all_there(w, call.mask & ~bit_of(now.current))) {
         wait_here(IN_WARP, call.here);
         if (!self.call) /* one that came later has finished the call */
             return;
     }
-    finish_call(warp, call, &self);
+    finish_call(w, call);
 }
 
-/* A lane has returned: of those that waited only for it, one finishes the call. */
-static void wake_mates(unsigned warp)
+/* Thread i has returned: of those lanes that waited only for it, one finishes their call. */
+static void note_return(unsigned i)
 {
-    for (unsigned lane = 0; lane < WARP; lane++) {
-        thread *t = lane_of(warp, lane);
-        if (t && t->state == IN_WARP && all_there(warp, t->call->mask, nullptr))
-            set_ready(warp * WARP + lane);
-    }
+    warp &w = now.warps[i / WARP];
+    w.returned |= bit_of(i);
+    for (unsigned l = i / WARP * WARP; l < i / WARP * WARP + WARP; l++)
+        if (w.in_call & bit_of(l) && all_there(w, now.threads[l].call->mask))
+            set_ready(l);
 }
 
 /* ---- running ---- */
 
 static void run_body(void *)
 {
-    (*now.body)();
+    try {
+        (*now.body)();
+    } catch (const failed &) {
+    }
 }
 
 static void resume(unsigned i)
@@ -309,8 +333,7 @@ static void resume(unsigned i)
     t.on = nullptr;
     t.state = RETURNED;
     now.n_returned++;
-    if (now.has_waited)
-        wake_mates(i / WARP);
+    note_return(i);
 }
 
 static void begin_block()
@@ -318,8 +341,9 @@ static void begin_block()
     now.n_returned = 0;
     now.barrier = meeting();
     now.ready.clear();
-    for (thread &t : now.threads)
-        t.state = READY;
+    now.warps.assign((n_threads() + WARP - 1) / WARP, { 0, 0, 0 });
+    if (n_threads() % WARP)
+        now.warps.back().returned = ~0u << n_threads() % WARP;
     set_all_ready_but(n_threads());
 }
 

@@ -1,5 +1,6 @@
 #include "tests/cuda_host/launch.h"
 
+#include <cstring>
 #include <map>
 
 #include "tests/cuda_host/error.h"
@@ -38,15 +39,15 @@ static cudaError_t check(const launch_config &c, const void *kernel)
 }
 
 /* The fault that a test has asked for. */
-static bool is_wanted_fault()
+static bool is_wanted_fault(const launch_config &config)
 {
-    static uint64_t n_launches;
-    return ++n_launches == option_fault();
+    const char *wanted = option_fault();
+    return wanted && strstr(config.kernel, wanted);
 }
 
 static void run(const launch_config &config, const std::function<void()> &body)
 {
-    if (is_wanted_fault())
+    if (is_wanted_fault(config))
         fault_report(words("kernel %s: the fault that CUDA_HOST_FAULT asks for", config.kernel));
     else
         grid_run(config, body);

@@ -25,9 +25,9 @@ uint64_t option_memory()
     return option("CUDA_HOST_MEMORY", (uint64_t)4 << 30);
 }
 
-uint64_t option_fault()
+const char *option_fault()
 {
-    return option("CUDA_HOST_FAULT", 0);
+    return getenv("CUDA_HOST_FAULT");
 }
 
 uint64_t shuffler::next()

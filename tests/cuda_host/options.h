@@ -4,7 +4,7 @@
  *   CUDA_HOST_SEED     order of blocks, threads and streams (1)
  *   CUDA_HOST_DEVICES  how many devices there are (1)
  *   CUDA_HOST_MEMORY   bytes of memory that a device has (4 GiB)
- *   CUDA_HOST_FAULT    the number of the launch, counted from 1, that fails (0: none)
+ *   CUDA_HOST_FAULT    launches of kernels with this in their names fail (none)
  */
 #ifndef CUDA_HOST_OPTIONS_H
 #define CUDA_HOST_OPTIONS_H
@@ -16,7 +16,8 @@ namespace cuda_host {
 uint64_t option_seed();
 uint64_t option_devices();
 uint64_t option_memory();
-uint64_t option_fault();
+/* Null: none. */
+const char *option_fault();
 
 /* Small, quick and the same everywhere (splitmix64). */
 struct shuffler {

@@ -1,59 +1,7 @@
 /* Kernels on the CPU: indices, barriers, shared memory, warps; and what is said of wrong ones. */
-#include <cuda_runtime.h>
-
-#include <cstring>
 #include <numeric>
-#include <string>
-#include <vector>
 
-#include "tests/cuda_host/fault.h"
-
-extern "C" {
-#include "tests/test.h"
-}
-
-#define LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                     \
-    cuda_host::launch(#kernel, kernel, grid, block, shared_bytes, stream, __VA_ARGS__)
-#define ALL 0xffffffffu
-
-/* Device memory of n elements, gone at the end of the scope. */
-template <typename T> struct device_array {
-    T *data;
-
-    explicit device_array(size_t n, int byte = 0)
-    {
-        assert_int_equal(cudaMalloc(&data, n * sizeof(T)), cudaSuccess);
-        assert_int_equal(cudaMemset(data, byte, n * sizeof(T)), cudaSuccess);
-        assert_int_equal(cudaDeviceSynchronize(), cudaSuccess);
-    }
-    ~device_array()
-    {
-        cudaFree(data);
-    }
-};
-
-static void run_well()
-{
-    assert_int_equal(cudaGetLastError(), cudaSuccess);
-    cudaError_t error = cudaDeviceSynchronize();
-    if (error)
-        fail_msg("%s", cudaGetErrorString(error));
-}
-
-static void run_ill(const char *words)
-{
-    assert_int_equal(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
-    assert_int_equal(cudaGetLastError(), cudaErrorLaunchFailure);
-    std::string text = cudaGetErrorString(cudaErrorLaunchFailure);
-    if (text.find(words) == std::string::npos)
-        fail_msg("'%s' is not in '%s'", words, text.c_str());
-    cuda_host::fault_forget();
-}
-
-static void set_seed(int seed)
-{
-    setenv("CUDA_HOST_SEED", std::to_string(seed).c_str(), 1);
-}
+#include "tests/cuda_host/test_device.h"
 
 /* ---- indices ---- */
 
@@ -72,7 +20,7 @@ static void every_thread_runs_once(void **)
     LAUNCH(count_threads, grid, block, 0, nullptr, hits.data);
     run_well();
     for (int i = 0; i < n; i++)
-        assert_int_equal(hits.data[i], 1);
+        assert_int_equal(hits[i], 1);
 }
 
 /* ---- barriers and shared memory ---- */
@@ -92,7 +40,7 @@ static void blocks_share_memory(void **)
     LAUNCH(reverse<float>, 1, 64, 0, nullptr, x.data);
     run_well();
     for (int i = 0; i < 64; i++)
-        assert_true(x.data[i] == 63 - i);
+        assert_true(x[i] == 63 - i);
 }
 
 /* Wrong: reads what others may not have written yet. */
@@ -106,14 +54,14 @@ __global__ void reverse_without_barrier(float *x)
 static void a_missing_barrier_shows(void **)
 {
     for (int seed = 1; seed <= 5; seed++) {
-        set_seed(seed);
+        set_option("CUDA_HOST_SEED", seed);
         device_array<float> x(64);
         std::iota(x.data, x.data + 64, 0.0f);
         LAUNCH(reverse_without_barrier, 1, 64, 0, nullptr, x.data);
         run_well();
         int n_nan = 0;
         for (int i = 0; i < 64; i++)
-            n_nan += x.data[i] != x.data[i];
+            n_nan += x[i] != x[i];
         assert_int_equal(n_nan, 32);
     }
 }
@@ -139,12 +87,12 @@ static void a_missing_second_barrier_shows(void **)
     LAUNCH(turn_around<true>, 1, 128, 0, nullptr, x.data, 4);
     run_well();
     for (int i = 0; i < 128; i++)
-        assert_int_equal(x.data[i], i);
+        assert_int_equal(x[i], i);
     LAUNCH(turn_around<false>, 1, 128, 0, nullptr, x.data, 4);
     run_well();
     int n_wrong = 0;
     for (int i = 0; i < 128; i++)
-        n_wrong += x.data[i] != i;
+        n_wrong += x[i] != i;
     assert_true(n_wrong > 0);
 }
 
@@ -167,7 +115,7 @@ static void dynamic_memory_is_shared_too(void **)
     std::iota(x.data, x.data + 256, 0.0f);
     LAUNCH(sum_in_dynamic, 1, 256, 256 * sizeof(float), nullptr, x.data, sum.data, 256);
     run_well();
-    assert_true(sum.data[0] == 255 * 128);
+    assert_true(sum[0] == 255 * 128);
 }
 
 __global__ void vote(int *counts)
@@ -183,7 +131,7 @@ static void barriers_count(void **)
     LAUNCH(vote, 1, 100, 0, nullptr, counts.data);
     run_well();
     for (int i = 0; i < 100; i++)
-        assert_int_equal(counts.data[i], 3410);
+        assert_int_equal(counts[i], 3410);
 }
 
 __global__ void some_return(int n)
@@ -215,7 +163,7 @@ __global__ void warp_sums(int *sums)
 {
     int x = (int)threadIdx.x;
     for (int step = 16; step > 0; step /= 2)
-        x += __shfl_xor_sync(ALL, x, step);
+        x += __shfl_xor_sync(ALL_LANES, x, step);
     sums[threadIdx.x] = x;
 }
 
@@ -225,17 +173,17 @@ static void lanes_exchange(void **)
     LAUNCH(warp_sums, 1, 96, 0, nullptr, sums.data);
     run_well();
     for (int i = 0; i < 96; i++)
-        assert_int_equal(sums.data[i], 496 + i / 32 * 1024);
+        assert_int_equal(sums[i], 496 + i / 32 * 1024);
 }
 
 __global__ void shuffles(int *out)
 {
     int lane = (int)threadIdx.x;
-    out[lane] = __shfl_sync(ALL, lane, 5);
-    out[32 + lane] = __shfl_sync(ALL, lane, 3, 8);
-    out[64 + lane] = __shfl_up_sync(ALL, lane, 2);
-    out[96 + lane] = __shfl_down_sync(ALL, lane, 3, 16);
-    out[128 + lane] = __shfl_xor_sync(ALL, lane, 4, 4);
+    out[lane] = __shfl_sync(ALL_LANES, lane, 5);
+    out[32 + lane] = __shfl_sync(ALL_LANES, lane, 3, 8);
+    out[64 + lane] = __shfl_up_sync(ALL_LANES, lane, 2);
+    out[96 + lane] = __shfl_down_sync(ALL_LANES, lane, 3, 16);
+    out[128 + lane] = __shfl_xor_sync(ALL_LANES, lane, 4, 4);
 }
 
 static void shuffles_keep_to_their_groups(void **)
@@ -244,11 +192,11 @@ static void shuffles_keep_to_their_groups(void **)
     LAUNCH(shuffles, 1, 32, 0, nullptr, out.data);
     run_well();
     for (int i = 0; i < 32; i++) {
-        assert_int_equal(out.data[i], 5);
-        assert_int_equal(out.data[32 + i], i / 8 * 8 + 3);
-        assert_int_equal(out.data[64 + i], i < 2 ? i : i - 2);
-        assert_int_equal(out.data[96 + i], i % 16 + 3 < 16 ? i + 3 : i);
-        assert_int_equal(out.data[128 + i], i & 4 ? i ^ 4 : i); /* a later group: its own */
+        assert_int_equal(out[i], 5);
+        assert_int_equal(out[32 + i], i / 8 * 8 + 3);
+        assert_int_equal(out[64 + i], i < 2 ? i : i - 2);
+        assert_int_equal(out[96 + i], i % 16 + 3 < 16 ? i + 3 : i);
+        assert_int_equal(out[128 + i], i & 4 ? i ^ 4 : i); /* a later group: its own */
     }
 }
 
@@ -256,8 +204,8 @@ __global__ void votes(unsigned *out)
 {
     int lane = (int)threadIdx.x;
     unsigned half = lane < 16 ? 0xffffu : 0xffff0000u;
-    out[lane] = __ballot_sync(ALL, lane % 2);
-    out[32 + lane] = (unsigned)__any_sync(ALL, lane == 7) * 2 + (unsigned)__all_sync(ALL, lane < 31);
+    out[lane] = __ballot_sync(ALL_LANES, lane % 2);
+    out[32 + lane] = (unsigned)__any_sync(ALL_LANES, lane == 7) * 2 + (unsigned)__all_sync(ALL_LANES, lane < 31);
     out[64 + lane] = __reduce_add_sync(half, (unsigned)lane);
     out[96 + lane] = (unsigned)__reduce_max_sync(half, -lane);
 }
@@ -268,10 +216,10 @@ static void lanes_vote_and_reduce(void **)
     LAUNCH(votes, 1, 32, 0, nullptr, out.data);
     run_well();
     for (unsigned i = 0; i < 32; i++) {
-        assert_int_equal(out.data[i], 0xaaaaaaaau);
-        assert_int_equal(out.data[32 + i], 2);
-        assert_int_equal(out.data[64 + i], i < 16 ? 120 : 376);
-        assert_int_equal((int)out.data[96 + i], i < 16 ? 0 : -16);
+        assert_int_equal(out[i], 0xaaaaaaaau);
+        assert_int_equal(out[32 + i], 2);
+        assert_int_equal(out[64 + i], i < 16 ? 120 : 376);
+        assert_int_equal((int)out[96 + i], i < 16 ? 0 : -16);
     }
 }
 
@@ -280,18 +228,18 @@ __global__ void some_lanes_return(unsigned *out)
 {
     if (threadIdx.x >= 20)
         return;
-    out[threadIdx.x] = __ballot_sync(ALL, 1);
+    out[threadIdx.x] = __ballot_sync(ALL_LANES, 1);
 }
 
 static void lanes_that_returned_are_not_waited_for(void **)
 {
     device_array<unsigned> out(32);
     for (int seed = 1; seed <= 5; seed++) {
-        set_seed(seed);
+        set_option("CUDA_HOST_SEED", seed);
         LAUNCH(some_lanes_return, 1, 32, 0, nullptr, out.data);
         run_well();
         for (int i = 0; i < 20; i++)
-            assert_int_equal(out.data[i], 0xfffff);
+            assert_int_equal(out[i], 0xfffff);
     }
 }
 
@@ -299,12 +247,12 @@ __global__ void asks_who_returned(int *out)
 {
     if (threadIdx.x >= 20)
         return;
-    out[threadIdx.x] = __shfl_sync(ALL, 1, 25);
+    out[threadIdx.x] = __shfl_sync(ALL_LANES, 1, 25);
 }
 
 __global__ void other_masks(int n)
 {
-    __syncwarp((int)threadIdx.x < n ? ALL : 0xfffffffeu);
+    __syncwarp((int)threadIdx.x < n ? ALL_LANES : 0xfffffffeu);
 }
 
 __global__ void not_in_mask(int n)
@@ -316,7 +264,7 @@ __global__ void not_in_mask(int n)
 __global__ void barrier_and_shuffle(int n)
 {
     if ((int)threadIdx.x < n)
-        __shfl_sync(ALL, 1, 0);
+        __shfl_sync(ALL_LANES, 1, 0);
     else
         __syncthreads();
 }
@@ -331,7 +279,7 @@ static void lanes_must_agree(void **)
     LAUNCH(not_in_mask, 1, 32, 0, nullptr, 4);
     run_ill("with mask 0xfffffff0: its own lane");
     LAUNCH(barrier_and_shuffle, 1, 32, 0, nullptr, 16);
-    run_ill("waits in __s");
+    run_ill(" waits in __syncthreads");
 }
 
 /* ---- atomics ---- */
@@ -350,9 +298,9 @@ static void atomics_add_up(void **)
     device_array<float> total(1);
     LAUNCH(count_up, 7, 100, 0, nullptr, sum.data, turn.data, total.data);
     run_well();
-    assert_int_equal(sum.data[0], 1400);
-    assert_int_equal(turn.data[0], 0);
-    assert_true(total.data[0] == 350);
+    assert_int_equal(sum[0], 1400);
+    assert_int_equal(turn[0], 0);
+    assert_true(total[0] == 350);
 }
 
 /* ---- faults ---- */
