@@ -5,8 +5,8 @@ PATH=$PATH:/usr/sbin
 command -v haproxy >/dev/null || { echo "skipped: there is no haproxy (apt-get install haproxy)"; exit 77; }
 . "${SRCDIR:-.}/tests/e2e/daemon.sh"
 
-CLIENTS=8
-SEEDS=5
+CLIENTS=4
+SEEDS=3
 
 # address WORDS: what the daemon's log says it has there
 address() { sed -n "s|.*: $1 on [a-z]*://||p" "$WORK/log"; }
@@ -38,7 +38,7 @@ start_proxy() {
 
 # ask SEED FILE: prints the status
 ask() {
-    post "{\"prompt\":\"a cat\",\"seed\":$1,\"candidates\":12}" "$2" -H 'Accept: image/png' --max-time 60 \
+    post "{\"prompt\":\"a cat\",\"seed\":$1,\"candidates\":6}" "$2" -H 'Accept: image/png' --max-time 200 \
         --unix-socket "$WORK/front"
 }
 
@@ -98,19 +98,19 @@ for c in $(seq $CLIENTS); do
     client "$c" &
     pids="$pids $!"
 done
-wait_drawn one 50
-wait_drawn two 50
+wait_drawn one 20
+wait_drawn two 20
 wait_busy one
 end one KILL
-wait_drawn two 100
+wait_drawn two 40
 # shellcheck disable=SC2086 # three of them
 set -- $ONE
 LISTEN=$1 ADMIN=$2 AGENT=$3
 start one
 URL=http://front
-wait_drawn one 50
+wait_drawn one 20
 end two TERM
-wait_drawn one 50
+wait_drawn one 20
 touch "$WORK/stop"
 # shellcheck disable=SC2086 # a list
 wait $pids
