@@ -16,8 +16,12 @@
 #include "base/conf.h"
 #include "bench/report.h"
 
+/* In the order of BACKENDS. */
+#define BACKENDS "cpu|cuda"
+static const char *const BACKEND_NAMES[] = { "cpu", "cuda" };
+
 struct options {
-    int preset;
+    int preset, backend;
     bool json, turns, sizes;
     int64_t runs, threads;
 };
@@ -34,6 +38,7 @@ static const struct conf_row ROWS[] = {
               "print the preset's sizes as JSON, and measure nothing"),
     CONF_INT("run", "runs", "5", 1, RUNS_MAX, struct options, runs,
              "runs of each part; the median counts"),
+    CONF_ENUM("run", "backend", "cpu", BACKENDS, struct options, backend, "device"),
     CONF_INT("run", "threads", "0", 0, 256, struct options, threads,
              "CPU threads, of the parts and of the machine's peaks; 0: as many as there are cores"),
     CONF_END,
@@ -134,7 +139,7 @@ static int run_all(struct run *r, struct err *e)
     if (r->options.sizes)
         return preset_print(&r->preset, stdout, e);
     r->bench.preset = &r->preset;
-    if (device_open("cpu", (int)r->options.threads, &r->bench.dev, e))
+    if (device_open(BACKEND_NAMES[r->options.backend], (int)r->options.threads, &r->bench.dev, e))
         return -1;
     return r->options.turns ? run_turns(r, e) : run_report(r, e);
 }

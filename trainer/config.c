@@ -16,6 +16,8 @@
 #define CHOICE(sec, key, def, choices, field, help)                                                \
     CONF_ENUM(sec, key, def, choices, struct config, field, help)
 
+#define BACKENDS "auto|cpu|cuda"
+
 /* The rows that every training stage has; `s` is its section and the prefix of its keys. */
 #define TRAINING(s, steps_, batch_, rate_, warmup_, decay_, clip_, average_)                       \
     INT(#s, #s "_steps", steps_, 1, 100000000, s.steps, "training steps in all"),                  \
@@ -36,6 +38,8 @@ const struct conf_row CONFIG_ROWS[] = {
     TEXT("run", "dir", "train/emoji-64", 4096, dir,
          "work folder: data, checkpoints, metrics, previews"),
     INT("run", "seed", "1", 0, 9007199254740992.0, seed, "of everything random in every stage"),
+    CHOICE("run", "backend", "auto", BACKENDS, backend,
+           "device; auto takes CUDA when it is usable"),
     INT("run", "threads", "0", 0, 256, threads, "CPU threads; 0: as many as there are cores"),
     INT("run", "save_s", "120", 1, 86400, save_s, "seconds between checkpoints"),
     INT("run", "stop_after", "0", 0, 100000000, stop_after,
@@ -264,6 +268,12 @@ const struct config_training *config_training(const struct config *c, const char
         if (!strcmp(sections[i].stage, stage))
             return sections[i].training;
     return NULL;
+}
+
+const char *config_backend(const struct config *c)
+{
+    static const char *const NAMES[] = { "auto", "cpu", "cuda" }; /* order of BACKENDS */
+    return NAMES[c->backend];
 }
 
 char *config_path(const struct config *c, const char *name)

@@ -31,6 +31,7 @@ struct config_training {
 struct config {
     /* [run] */
     char *dir;
+    int backend; /* index into "auto|cpu|cuda" */
     int64_t seed, threads, save_s, stop_after;
     /* [data] */
     int source;
@@ -82,6 +83,8 @@ int config_networks(const struct config *c, struct bundle_config *ret_networks, 
 struct disc_config config_disc(const struct config *c);
 /* What "clip", "vqgan" and "gpt" are trained with; NULL for other stages. */
 const struct config_training *config_training(const struct config *c, const char *stage);
+/* "auto", "cpu" or "cuda", for device_open. */
+const char *config_backend(const struct config *c);
 /* config->dir/name; NULL when memory is out; mem_free. */
 char *config_path(const struct config *c, const char *name);
 

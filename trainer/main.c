@@ -63,7 +63,7 @@ static int run_stage(const struct config *c, size_t stage, struct err *e)
 {
     struct stage s = { .config = c, .stop = STAGES[stage].resumes ? stop_on_signals() : NULL };
     bool done = false;
-    if (device_open("cpu", (int)c->threads, &s.dev, e))
+    if (device_open(config_backend(c), (int)c->threads, &s.dev, e))
         return -1;
     log_info("%s: %s", STAGES[stage].name, device_describe(s.dev));
     int failed = STAGES[stage].run(&s, &done, e);
