@@ -183,7 +183,7 @@ void scene_plain(const struct dataset *ds, int object, int background, struct sc
     const struct image *img = &ds->item[object].image;
     float side = (float)shorter_side(img);
 
-    *ret_scene = (struct scene){ .object = object, .second = -1, .background = -1 };
+    *ret_scene = (struct scene){ .object = object, .second = -1, .plain = true, .background = -1 };
     if (ds->kind == DATASET_EMOJI) {
         ret_scene->background = background;
         ret_scene->at[0] = (struct scene_place){ .x = 0.5f, .y = 0.5f, .size = 0.86f };

@@ -42,6 +42,7 @@ struct scene_place {
 
 struct scene {
     int object, second;         /* second -1: one object. With two, the first stands left */
+    bool plain;                 /* scene_plain made it: a function of object and background */
     int background;             /* index of dataset_backgrounds; -1 in a folder */
     struct scene_place at[2];   /* emoji: of object, of second */
     float crop_x, crop_y, crop; /* folder: a square of the stored picture, in its pixels */

@@ -8,7 +8,7 @@
 #include "trainer/caption.h"
 #include "trainer/draw.h"
 #include "trainer/gap.h"
-#include "trainer/pixels.h"
+#include "trainer/look.h"
 #include "trainer/run.h"
 #include "trainer/schedule.h"
 #include "trainer/sheet.h"
@@ -27,33 +27,18 @@ struct step_gpt {
     struct gpt gpt;        /* the one that learns */
     struct param_list params;
     struct optim optim;
+    struct look *look;
     struct workspace work;
     struct gen *gen;
     /* of the step that runs */
-    const struct batch *batch;
+    const int32_t *tokens; /* [B, T] */
+    const float *features; /* [B, E] of CLIP, raw */
     int32_t *dropped; /* [B] 1: this picture goes without condition */
     int64_t step;
     double rate;
     float loss, norm;
     double flops;
 };
-
-/* The frozen networks' part: tokens I32 [B, T] and raw CLIP features [B, E]. No tape. */
-static void look(struct step_gpt *s, struct pass *p, struct tensor **ret_tokens,
-                 struct tensor **ret_raw)
-{
-    int64_t b = s->training->batch, side = s->config->side;
-    struct tape *tape = p->tape;
-    struct tensor *ids = NULL;
-    p->tape = NULL;
-    struct tensor *u8 = pass_upload(p, DTYPE_U8, 4, (int64_t[]){ b, side, side, 3 },
-                                    s->batch ? s->batch->pixels : NULL);
-    struct tensor *z = vqgan_encode(p, s->bundle->vqgan, pixels_for_vqgan(p, u8));
-    vqgan_quantize(p, s->bundle->vqgan, z, &ids, NULL);
-    *ret_tokens = op_reshape(p, ids, 2, (int64_t[]){ b, s->gpt.config.tokens });
-    *ret_raw = clip_image(p, &s->bundle->clip, pixels_for_clip(p, &s->bundle->config.clip, u8));
-    p->tape = tape;
-}
 
 static struct tensor *condition(struct step_gpt *s, struct pass *p, const struct tensor *raw)
 {
@@ -68,9 +53,10 @@ static struct tensor *condition(struct step_gpt *s, struct pass *p, const struct
 static void graph(void *self, struct pass *p)
 {
     struct step_gpt *s = self;
-    struct tensor *tokens, *raw;
-    int64_t T = s->gpt.config.tokens, V = s->gpt.config.vocab;
-    look(s, p, &tokens, &raw);
+    int64_t B = s->training->batch, T = s->gpt.config.tokens, V = s->gpt.config.vocab;
+    int64_t E = s->gpt.config.cond_dim;
+    struct tensor *tokens = pass_upload(p, DTYPE_I32, 2, (int64_t[]){ B, T }, s->tokens);
+    struct tensor *raw = pass_upload(p, DTYPE_F32, 2, (int64_t[]){ B, E }, s->features);
     struct tensor *before = op_slice(p, tokens, 1, 0, T - 1);
     struct tensor *logits = gpt_forward(p, &s->gpt, condition(s, p, raw), before, NULL);
     struct tensor *loss = op_cross_entropy(p, op_reshape(p, logits, 2, (int64_t[]){ -1, V }),
@@ -80,7 +66,7 @@ static void graph(void *self, struct pass *p)
     struct tensor *norm = optim_step(&s->optim, p, s->step, (float)s->rate);
     s->loss = workspace_scalar(p, loss);
     s->norm = workspace_scalar(p, norm);
-    s->flops = p->flops;
+    s->flops += p->flops;
 }
 
 static void draw_dropped(struct step_gpt *s)
@@ -94,10 +80,13 @@ static int step(void *self, int64_t step, struct metrics *m, double *ret_flops, 
 {
     struct step_gpt *s = self;
     const struct config_training *t = s->training;
+    const struct batch *batch;
     s->step = step;
     s->rate = schedule_rate(step, t->steps, t->warmup, t->rate, t->rate_end);
     draw_dropped(s);
-    if (loader_next(s->loader, &s->batch, e) || param_list_zero_grads(&s->params, e) ||
+    if (loader_next(s->loader, &batch, e) ||
+        look_at(s->look, batch, &s->tokens, &s->features, &s->flops, e) ||
+        param_list_zero_grads(&s->params, e) ||
         workspace_run(&s->work, s, graph, true, (uint64_t)step, e))
         return -1;
     metrics_set(m, "loss", s->loss);
@@ -192,6 +181,7 @@ static void release(struct step_gpt *s)
     loader_free(s->loader);
     gen_free(s->gen);
     workspace_release(&s->work);
+    look_free(s->look);
     optim_release(&s->optim);
     gpt_release(&s->gpt);
     param_list_release(&s->params);
@@ -218,7 +208,9 @@ static int open_all(struct step_gpt *s, struct err *e)
     if (!s->dropped)
         return err_set(e, ERR_NOMEM, "no memory for a batch");
     if (stage_open_dataset(s->stage, &s->ds, e) || stage_open_frozen(s->stage, &s->bundle, e) ||
-        open_networks(s, e) || workspace_init(&s->work, s->stage->dev, s, graphs, 1, e))
+        open_networks(s, e) ||
+        look_new(s->bundle, s->ds, (int)s->config->side, (int)s->training->batch, &s->look, e) ||
+        workspace_init(&s->work, s->stage->dev, s, graphs, 1, e))
         return -1;
     return gen_new(s->bundle, 64, &s->gen, e);
 }
