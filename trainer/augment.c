@@ -136,6 +136,8 @@ static void draw_emoji(const struct dataset *ds, enum split split, const struct 
 {
     uint16_t backgrounds = scene_backgrounds(ds, s->object, split, o);
 
+    if (backgrounds & o->prefer)
+        backgrounds &= o->prefer;
     if (split == SPLIT_TRAIN && rng_uniform(r) < o->pair_probability)
         draw_second(ds, o, r, s, &backgrounds);
     s->background = draw_bit(r, backgrounds);

@@ -29,7 +29,8 @@ struct scene_options {
     double size_min, size_max; /* an object's longer side, part of the frame: 0.75, 0.97 */
     double crop_min;           /* folder: least part of the largest square that a crop keeps: 0.8 */
     bool flip;                 /* mirror half of what may be mirrored */
-    bool hold_out_objects;     /* emoji: never train on the held-out objects */
+    uint16_t prefer;       /* emoji: backgrounds to take where they are allowed, as bits; 0: any */
+    bool hold_out_objects; /* emoji: never train on the held-out objects */
 };
 /* pairs 0.1, sizes 0.75..0.97, crop 0.8, flips, all objects trained */
 extern const struct scene_options scene_options_default;

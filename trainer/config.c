@@ -37,6 +37,10 @@
 const struct conf_row CONFIG_ROWS[] = {
     TEXT("run", "dir", "train/emoji-64", 4096, dir,
          "work folder: data, checkpoints, metrics, previews"),
+    TEXT("run", "start_from", "", 4096, start_from,
+         "a bundle to go on from: its sizes and vocabulary, and its weights instead of random "
+         "ones; a "
+         "CLIP or VQGAN that is not trained is taken from it as it is"),
     INT("run", "seed", "1", 0, 9007199254740992.0, seed, "of everything random in every stage"),
     CHOICE("run", "backend", "auto", BACKENDS, backend,
            "device; auto takes CUDA when it is usable"),
@@ -84,6 +88,9 @@ const struct conf_row CONFIG_ROWS[] = {
     REAL("clip", "clip_rebuilt", "0.5", 0, 0.9, clip_rebuilt,
          "fraction of pictures seen as the VQGAN rebuilds them, for CLIP scores drawn pictures; "
          "0: none, and no VQGAN is needed"),
+    REAL("clip", "clip_alike", "0.75", 0, 1, clip_alike,
+         "fraction of a batch's pictures on one background, so that objects are what tells them "
+         "apart (emoji only)"),
     TRAINING(clip, "2600", "128", "1e-3", "200", "0.05", "1", "0.998"),
 
     INT("vqgan", "vqgan_ch", "24", 4, 1024, vqgan_ch, "channels at full resolution"),
@@ -223,9 +230,50 @@ static void gpt_sizes(const struct config *c, const struct bundle_config *n, str
     };
 }
 
+static int sizes_of_recipe(const struct config *c, struct bundle_config *n, struct err *e)
+{
+    struct bundle_config other;
+    if (*c->clip_pretrained && bundle_config_read(c->clip_pretrained, &other, e))
+        return err_prefix(e, "clip_pretrained: ");
+    if (*c->clip_pretrained)
+        n->clip = other.clip;
+    else
+        clip_sizes(c, &n->clip);
+    if (vqgan_sizes(c, &n->vqgan, e) || clip_config_check(&n->clip, e) ||
+        vqgan_config_check(&n->vqgan, e))
+        return -1;
+    gpt_sizes(c, n, &n->gpt);
+    return gpt_config_check(&n->gpt, e);
+}
+
+/* What the weights of the other bundle are made for; the rest is the recipe's. */
+static int sizes_of_start(const struct config *c, struct bundle_config *n, struct err *e)
+{
+    struct bundle_config other;
+    if (*c->clip_pretrained)
+        return err_set(e, ERR_INVALID, "clip_pretrained: '%s' excludes start_from '%s'",
+                       c->clip_pretrained, c->start_from);
+    if (bundle_config_read(c->start_from, &other, e))
+        return err_prefix(e, "start_from: ");
+    if (c->side != other.vqgan.resolution)
+        return err_set(e, ERR_INVALID, "side: %lld is not the %d of start_from '%s'",
+                       (long long)c->side, other.vqgan.resolution, c->start_from);
+    if (c->gpt_null > 0 && !other.gpt.null_cond)
+        return err_set(e, ERR_INVALID, "gpt_null: must be 0: start_from '%s' has no null condition",
+                       c->start_from);
+    n->clip = other.clip;
+    n->vqgan = other.vqgan;
+    n->gpt = other.gpt;
+    n->gpt.dropout = (float)c->gpt_dropout;
+    n->centred = other.centred;
+    return 0;
+}
+
 int config_networks(const struct config *c, struct bundle_config *ret_networks, struct err *e)
 {
     struct bundle_config n = { .centred = c->gpt_centred };
+    if (*c->start_from ? sizes_of_start(c, &n, e) : sizes_of_recipe(c, &n, e))
+        return -1;
     snprintf(n.name, sizeof n.name, "%s", c->bundle_name);
     snprintf(n.licence, sizeof n.licence, "%s", c->bundle_licence);
     snprintf(n.vocab_file, sizeof n.vocab_file, "vocab.txt");
@@ -233,22 +281,8 @@ int config_networks(const struct config *c, struct bundle_config *ret_networks, 
         (struct bundle_sampling){ .temperature = (float)c->temperature,
                                   .top_p = (float)c->top_p,
                                   /* without a null condition there is nothing to guide away from */
-                                  .guidance = c->gpt_null > 0 ? (float)c->guidance : 1,
+                                  .guidance = n.gpt.null_cond ? (float)c->guidance : 1,
                                   .top_k = (int)c->top_k };
-    if (*c->clip_pretrained) {
-        struct bundle_config other;
-        if (bundle_config_read(c->clip_pretrained, &other, e))
-            return err_prefix(e, "clip_pretrained: ");
-        n.clip = other.clip;
-    } else {
-        clip_sizes(c, &n.clip);
-    }
-    if (vqgan_sizes(c, &n.vqgan, e) || clip_config_check(&n.clip, e) ||
-        vqgan_config_check(&n.vqgan, e))
-        return -1;
-    gpt_sizes(c, &n, &n.gpt);
-    if (gpt_config_check(&n.gpt, e))
-        return -1;
     *ret_networks = n;
     return 0;
 }

@@ -30,7 +30,7 @@ struct config_training {
 
 struct config {
     /* [run] */
-    char *dir;
+    char *dir, *start_from;
     int backend; /* index into "auto|cpu|cuda" */
     int64_t seed, threads, save_s, stop_after;
     /* [data] */
@@ -38,7 +38,7 @@ struct config {
     char *folder, *font, *emoji_test, *annotations;
     int64_t side;
     double two_objects;
-    double clip_rebuilt;
+    double clip_rebuilt, clip_alike;
     double gpt_plain;
     double size_min, size_max;
     bool flip;
@@ -78,7 +78,7 @@ struct config {
 
 extern const struct conf_row CONFIG_ROWS[];
 
-/* The networks' sizes as the recipe gives them; checked. */
+/* The networks' sizes as the recipe gives them, or the bundle that it starts from; checked. */
 int config_networks(const struct config *c, struct bundle_config *ret_networks, struct err *e);
 struct disc_config config_disc(const struct config *c);
 /* What "clip", "vqgan" and "gpt" are trained with; NULL for other stages. */

@@ -12,8 +12,9 @@
 
 enum { THREADS_MAX = 16, AHEAD_MAX = 64, BATCH_MAX = 65536, CONTEXT_MAX = 4096 };
 
-/* Streams of random numbers: pictures have their number in the sequence, epochs the upper half. */
-static const uint64_t EPOCH_STREAMS = (uint64_t)1 << 63;
+/* Streams of random numbers: pictures have their number in the sequence, epochs and the backgrounds
+ * of batches have ranges of their own. */
+static const uint64_t EPOCH_STREAMS = (uint64_t)1 << 63, BACKGROUND_STREAMS = (uint64_t)1 << 62;
 /* Keeps our numbers apart from those that training draws from the same seed. */
 static const uint64_t SEED_OF_SPLIT[] = {
     [SPLIT_TRAIN] = 0x6c6f616420747261u,
@@ -98,6 +99,16 @@ static int make_caption(struct worker *w, const struct scene *s, struct rng *r, 
     return 0;
 }
 
+/* The backgrounds that a picture of the batch prefers. */
+static uint16_t draw_preference(const struct loader *l, int64_t step, struct rng *r)
+{
+    struct rng batch = { .seed = seed_of(l), .stream = BACKGROUND_STREAMS | (uint64_t)step };
+
+    if (!(l->o.alike > 0) || rng_uniform(r) >= (float)l->o.alike)
+        return 0;
+    return (uint16_t)(1u << rng_below(&batch, DATASET_BACKGROUNDS));
+}
+
 static int make_picture(struct worker *w, int64_t step, int row, struct batch *b, struct err *e)
 {
     const struct loader_options *o = &w->l->o;
@@ -105,9 +116,11 @@ static int make_picture(struct worker *w, int64_t step, int row, struct batch *b
     int64_t p = step * o->batch + row;
     struct rng r = { .seed = seed_of(w->l), .stream = (uint64_t)p };
     struct scene *s = &b->scenes[row];
+    struct scene_options scene = o->scene;
     size_t bytes = (size_t)o->side * (size_t)o->side * 3;
 
-    scene_draw(ds, object_at(w, p), o->split, &o->scene, &r, s);
+    scene.prefer = draw_preference(w->l, step, &r);
+    scene_draw(ds, object_at(w, p), o->split, &scene, &r, s);
     if (o->plain_from && step >= o->plain_from && s->second < 0)
         scene_plain(ds, s->object, s->background, s);
     if (scene_render(ds, s, o->side, b->pixels + (size_t)row * bytes, e))

@@ -22,6 +22,8 @@ struct loader_options {
     uint64_t seed;
     enum split split;
     struct scene_options scene;
+    double alike; /* fraction of a batch's pictures that stand on one background, another one each
+                     batch, where they may; 0..1 */
     int64_t plain_from; /* step from which every picture is plain (scene_plain); 0: none is. Two
                            objects stay as they are drawn */
     struct caption_options caption;

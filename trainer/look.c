@@ -36,8 +36,8 @@ static void graph(void *self, struct pass *p)
 {
     struct look *l = self;
     struct tensor *ids;
-    struct tensor *u8 = pass_upload(p, DTYPE_U8, 4, (int64_t[]){ GROUP, l->side, l->side, 3 },
-                                    l->group_pixels);
+    struct tensor *u8 =
+        pass_upload(p, DTYPE_U8, 4, (int64_t[]){ GROUP, l->side, l->side, 3 }, l->group_pixels);
     struct tensor *z = vqgan_encode(p, l->bundle->vqgan, pixels_for_vqgan(p, u8));
     vqgan_quantize(p, l->bundle->vqgan, z, &ids, NULL);
     struct tensor *features =
@@ -86,8 +86,8 @@ static int look_at_group(struct look *l, const struct batch *batch, const int *r
                          struct err *e)
 {
     for (int i = 0; i < n; i++)
-        memcpy(l->group_pixels + (size_t)i * l->pixels,
-               batch->pixels + (size_t)rows[i] * l->pixels, l->pixels);
+        memcpy(l->group_pixels + (size_t)i * l->pixels, batch->pixels + (size_t)rows[i] * l->pixels,
+               l->pixels);
     if (workspace_run(&l->work, l, graph, false, 0, e))
         return -1;
     for (int i = 0; i < n; i++) {

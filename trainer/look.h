@@ -1,9 +1,9 @@
 /*
- * What the frozen networks see in training pictures: the VQGAN's tokens and CLIP's features. A plain
- * scene (augment.h) is a function of object and background: it is looked at once and remembered, so
- * that training on such pictures costs the transformer alone. Pictures are looked at in groups of one
- * size: what is seen does not depend on what was remembered before, and a run that is resumed goes on
- * with the same bytes.
+ * What the frozen networks see in training pictures: the VQGAN's tokens and CLIP's features. A
+ * plain scene (augment.h) is a function of object and background: it is looked at once and
+ * remembered, so that training on such pictures costs the transformer alone. Pictures are looked at
+ * in groups of one size: what is seen does not depend on what was remembered before, and a run that
+ * is resumed goes on with the same bytes.
  */
 #ifndef TRAINER_LOOK_H
 #define TRAINER_LOOK_H
@@ -21,8 +21,8 @@ int look_new(struct bundle *b, const struct dataset *ds, int side, int batch,
              struct look **ret_look, struct err *e);
 void look_free(struct look *l);
 
-/* ret_tokens [B, T] and ret_features [B, E], raw CLIP image features: the look's own, until the next
- * call. ret_flops: floating point operations it took. */
+/* ret_tokens [B, T] and ret_features [B, E], raw CLIP image features: the look's own, until the
+ * next call. ret_flops: floating point operations it took. */
 int look_at(struct look *l, const struct batch *batch, const int32_t **ret_tokens,
             const float **ret_features, double *ret_flops, struct err *e);
 

@@ -18,6 +18,11 @@ struct run {
     int64_t saved_ms;
 };
 
+static void result_path(const struct config *c, const char *name, char *path, size_t size)
+{
+    snprintf(path, size, "%s/%s/checkpoint.safetensors", c->dir, name);
+}
+
 static int write_checkpoint(struct run *r, int64_t next_step, struct err *e)
 {
     struct weights_out *out;
@@ -69,9 +74,9 @@ static int write_preview(struct run *r, int64_t step, struct err *e)
     return failed ? -1 : 0;
 }
 
-static bool due(int64_t done, int64_t every, int64_t total)
+bool run_preview_due(const struct config_training *t, int64_t done)
 {
-    return every > 0 && (done % every == 0 || done == total);
+    return t->preview > 0 && (done % t->preview == 0 || done == t->steps);
 }
 
 static int one_step(struct run *r, int64_t step, struct progress *bar, struct err *e)
@@ -111,7 +116,7 @@ static int steps(struct run *r, int64_t first, const volatile sig_atomic_t *stop
     while (!failed && s < last && !*stop) {
         failed = one_step(r, s, &bar, e);
         s += !failed;
-        if (!failed && r->task->preview && due(s, training->preview, training->steps))
+        if (!failed && r->task->preview && run_preview_due(training, s))
             failed = write_preview(r, s, e);
         if (!failed && clock_ms() - r->saved_ms > r->config->save_s * 1000)
             failed = write_checkpoint(r, s, e);
@@ -126,7 +131,7 @@ static int open_run(struct run *r, const struct config *c, const struct task *t,
 {
     *r = (struct run){ .config = c, .task = t, .saved_ms = clock_ms() };
     snprintf(r->dir, sizeof r->dir, "%s/%s", c->dir, t->name);
-    snprintf(r->checkpoint, sizeof r->checkpoint, "%s/checkpoint.safetensors", r->dir);
+    result_path(c, t->name, r->checkpoint, sizeof r->checkpoint);
     char path[4400];
     snprintf(path, sizeof path, "%s/metrics.jsonl", r->dir);
     if (file_make_dirs(r->dir, e) || resume(r, ret_first, e) || t->begin(t->self, *ret_first, e))
@@ -163,12 +168,19 @@ static int warn_if_unfinished(const struct config *c, const char *name, const st
     return 0;
 }
 
+bool run_has_result(const struct config *c, const char *name)
+{
+    char path[4300];
+    result_path(c, name, path, sizeof path);
+    return file_exists(path);
+}
+
 int run_open_result(const struct config *c, const char *name, struct weights **ret_weights,
                     struct err *e)
 {
     struct weights *w;
     char path[4300];
-    snprintf(path, sizeof path, "%s/%s/checkpoint.safetensors", c->dir, name);
+    result_path(c, name, path, sizeof path);
     if (!file_exists(path))
         return err_set(e, ERR_NOT_FOUND, "%s is not there: run the stage '%s' first", path, name);
     if (weights_open(path, &w, e))

@@ -35,6 +35,10 @@ struct task {
 int run_task(const struct config *c, const struct task *t, const volatile sig_atomic_t *stop,
              bool *ret_done, struct err *e);
 
+/* Whether a preview, and what is measured with it, is due when `done` steps are. */
+bool run_preview_due(const struct config_training *t, int64_t done);
+/* Whether a stage has left a checkpoint. */
+bool run_has_result(const struct config *c, const char *name);
 /* DIR/NAME/checkpoint.safetensors opened, for the stages that build on it; absent: an error that
  * says which stage to run first. A checkpoint with fewer steps than the recipe wants is used as it
  * is, with a warning in the log: stopping early because the previews look good is a user's right,

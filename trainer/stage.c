@@ -20,32 +20,39 @@ int stage_open_dataset(const struct stage *s, struct dataset **ret_ds, struct er
     return failed;
 }
 
+/* The bundle whose CLIP and vocabulary are given; empty: none is. */
+static const char *given_clip(const struct config *c)
+{
+    return *c->clip_pretrained ? c->clip_pretrained : c->start_from;
+}
+
 char *stage_vocab_path(const struct stage *s, struct err *e)
 {
     const struct config *c = s->config;
-    struct bundle_config pretrained;
+    const char *given = given_clip(c);
+    struct bundle_config other;
     char *path;
     if (*c->clip_vocab)
         path = mem_strdup(c->clip_vocab);
-    else if (!*c->clip_pretrained)
+    else if (!*given)
         path = config_path(c, "data/vocab.txt");
-    else if (bundle_config_read(c->clip_pretrained, &pretrained, e))
+    else if (bundle_config_read(given, &other, e))
         return NULL;
     else
-        path = file_join(c->clip_pretrained, pretrained.vocab_file);
+        path = file_join(given, other.vocab_file);
     if (!path)
         err_set(e, ERR_NOMEM, "no memory for a path");
     return path;
 }
 
-/* A CLIP of our own is as long as the vocabulary; a pretrained one must fit. */
+/* A CLIP of our own is as long as the vocabulary; a given one must fit. */
 static int fit_vocabulary(const struct config *c, struct bundle_config *n, int vocab, struct err *e)
 {
-    if (!*c->clip_pretrained)
+    if (!*given_clip(c))
         n->clip.text.vocab = vocab;
     if (n->clip.text.vocab == vocab)
         return 0;
-    return err_set(e, ERR_INVALID, "vocabulary has %d entries, the pretrained CLIP %d", vocab,
+    return err_set(e, ERR_INVALID, "vocabulary has %d entries, the given CLIP %d", vocab,
                    n->clip.text.vocab);
 }
 
@@ -72,12 +79,31 @@ int stage_open_networks(const struct stage *s, struct bundle_config *ret_network
     return 0;
 }
 
+/* A network of another bundle. key: of the recipe, that names the bundle. */
+static int load_from_bundle(const char *key, const char *dir, const char *prefix,
+                            struct param_list *params, struct err *e)
+{
+    struct weights *w;
+    char *path = file_join(dir, BUNDLE_WEIGHTS);
+    if (!path)
+        return err_set(e, ERR_NOMEM, "no memory for a path");
+    int failed = weights_open(path, &w, e);
+    if (!failed) {
+        failed = weights_load_params(w, prefix, params, NULL, e);
+        weights_close(w);
+    }
+    mem_free(path);
+    return failed ? err_prefix(e, "%s: ", key) : 0;
+}
+
 int stage_load_result(const struct stage *s, const char *name, struct param_list *params,
                       struct err *e)
 {
     struct weights *w;
     char prefix[32];
     snprintf(prefix, sizeof prefix, "%s.", name);
+    if (*s->config->start_from && !run_has_result(s->config, name))
+        return load_from_bundle("start_from", s->config->start_from, prefix, params, e);
     if (run_open_result(s->config, name, &w, e))
         return -1;
     int failed = optim_load_result(params, prefix, w, e);
@@ -85,25 +111,21 @@ int stage_load_result(const struct stage *s, const char *name, struct param_list
     return failed ? err_prefix(e, "result of stage %s: ", name) : 0;
 }
 
-static int load_pretrained_clip(const struct stage *s, struct bundle *b, struct err *e)
+int stage_first_weights(const struct stage *s, const char *name, uint64_t stream,
+                        struct param_list *params, struct err *e)
 {
-    struct weights *w;
-    char *path = file_join(s->config->clip_pretrained, "model.safetensors");
-    if (!path)
-        return err_set(e, ERR_NOMEM, "no memory for a path");
-    int failed = weights_open(path, &w, e);
-    if (!failed) {
-        failed = weights_load_params(w, "clip.", &b->clip_params, NULL, e);
-        weights_close(w);
-    }
-    mem_free(path);
-    return failed ? err_prefix(e, "clip_pretrained: ") : 0;
+    char prefix[32];
+    snprintf(prefix, sizeof prefix, "%s.", name);
+    if (*s->config->start_from)
+        return load_from_bundle("start_from", s->config->start_from, prefix, params, e);
+    return param_list_reset(params, (uint64_t)s->config->seed + stream, e);
 }
 
 static int load_clip(const struct stage *s, struct bundle *b, struct err *e)
 {
-    if (*s->config->clip_pretrained)
-        return load_pretrained_clip(s, b, e);
+    const char *pretrained = s->config->clip_pretrained;
+    if (*pretrained)
+        return load_from_bundle("clip_pretrained", pretrained, "clip.", &b->clip_params, e);
     return stage_load_result(s, "clip", &b->clip_params, e);
 }
 

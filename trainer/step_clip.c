@@ -159,8 +159,10 @@ static int load(void *self, const struct weights *w, struct err *e)
 static int begin(void *self, int64_t step, struct err *e)
 {
     struct step_clip *s = self;
-    return stage_open_loader(s->stage, s->ds, s->tok, s->training->batch,
-                             s->clip.config.text.context, 1, SPLIT_TRAIN, step, &s->loader, e);
+    struct loader_options o = stage_loader_options(s->stage->config, s->tok, s->training->batch,
+                                                   s->clip.config.text.context, 1, SPLIT_TRAIN);
+    o.alike = s->stage->config->clip_alike;
+    return loader_new(s->ds, &o, step, &s->loader, e);
 }
 
 static void release(struct step_clip *s)
@@ -207,7 +209,7 @@ static int open_device(struct step_clip *s, struct err *e)
     workspace_graph *graphs[] = { graph };
     if (open_vqgan(s, e) || clip_init(&s->clip, &s->networks.clip, &s->params, e) ||
         param_list_alloc(&s->params, dev, true, e) ||
-        param_list_reset(&s->params, (uint64_t)s->stage->config->seed, e) ||
+        stage_first_weights(s->stage, "clip", 0, &s->params, e) ||
         optim_init(&s->optim, &settings, &s->params, dev, e))
         return -1;
     return workspace_init(&s->work, dev, s, graphs, 1, e);

@@ -16,6 +16,7 @@
 
 #define GAP_PICTURES 4096
 #define PREVIEW_PROMPTS 32
+#define HELD_OUT_BATCHES 8
 
 struct step_gpt {
     const struct stage *stage;
@@ -33,7 +34,7 @@ struct step_gpt {
     /* of the step that runs */
     const int32_t *tokens; /* [B, T] */
     const float *features; /* [B, E] of CLIP, raw */
-    int32_t *dropped; /* [B] 1: this picture goes without condition */
+    int32_t *dropped;      /* [B] 1: this picture goes without condition */
     int64_t step;
     double rate;
     float loss, norm;
@@ -42,32 +43,85 @@ struct step_gpt {
 
 static struct tensor *condition(struct step_gpt *s, struct pass *p, const struct tensor *raw)
 {
-    struct tensor *cond =
-        condition_from_image(p, &s->bundle->condition, raw, (float)s->config->gpt_noise);
+    float noise = p->training ? (float)s->config->gpt_noise : 0;
+    struct tensor *cond = condition_from_image(p, &s->bundle->condition, raw, noise);
     if (!s->gpt.config.null_cond)
         return cond;
     struct tensor *mask = pass_upload(p, DTYPE_I32, 1, &s->training->batch, s->dropped);
     return gpt_drop_cond(p, &s->gpt, cond, mask);
 }
 
-static void graph(void *self, struct pass *p)
+/* Mean cross entropy of a token, over the batch that was looked at. */
+static struct tensor *loss(struct step_gpt *s, struct pass *p)
 {
-    struct step_gpt *s = self;
     int64_t B = s->training->batch, T = s->gpt.config.tokens, V = s->gpt.config.vocab;
     int64_t E = s->gpt.config.cond_dim;
     struct tensor *tokens = pass_upload(p, DTYPE_I32, 2, (int64_t[]){ B, T }, s->tokens);
     struct tensor *raw = pass_upload(p, DTYPE_F32, 2, (int64_t[]){ B, E }, s->features);
     struct tensor *before = op_slice(p, tokens, 1, 0, T - 1);
     struct tensor *logits = gpt_forward(p, &s->gpt, condition(s, p, raw), before, NULL);
-    struct tensor *loss = op_cross_entropy(p, op_reshape(p, logits, 2, (int64_t[]){ -1, V }),
-                                           op_reshape(p, tokens, 1, (int64_t[]){ -1 }));
-    tape_seed(p, loss, 1);
+    return op_cross_entropy(p, op_reshape(p, logits, 2, (int64_t[]){ -1, V }),
+                            op_reshape(p, tokens, 1, (int64_t[]){ -1 }));
+}
+
+static void graph(void *self, struct pass *p)
+{
+    struct step_gpt *s = self;
+    struct tensor *l = loss(s, p);
+    tape_seed(p, l, 1);
     tape_backward(p, 0, tape_mark(p->tape));
     struct tensor *norm = optim_step(&s->optim, p, s->step, (float)s->rate);
-    s->loss = workspace_scalar(p, loss);
+    s->loss = workspace_scalar(p, l);
     s->norm = workspace_scalar(p, norm);
     s->flops += p->flops;
 }
+
+/* ---- pictures that are kept for tests ---- */
+
+static void held_out_graph(void *self, struct pass *p)
+{
+    struct step_gpt *s = self;
+    s->loss = workspace_scalar(p, loss(s, p));
+}
+
+static int look_at_next(struct step_gpt *s, struct loader *l, struct err *e)
+{
+    const struct batch *batch;
+    return loader_next(l, &batch, e) ||
+           look_at(s->look, batch, &s->tokens, &s->features, &s->flops, e);
+}
+
+static int measure_batches(struct step_gpt *s, struct loader *l, double *ret_loss, struct err *e)
+{
+    double sum = 0;
+    for (int i = 0; i < HELD_OUT_BATCHES; i++) {
+        if (look_at_next(s, l, e) || workspace_run(&s->work, s, held_out_graph, false, 0, e))
+            return -1;
+        sum += s->loss;
+    }
+    *ret_loss = sum / HELD_OUT_BATCHES;
+    return 0;
+}
+
+/* The same plain pictures every time, all with their condition, which has no noise; averaged
+ * weights. */
+static int measure_held_out(struct step_gpt *s, double *ret_loss, struct err *e)
+{
+    struct loader *l;
+    struct loader_options o = stage_loader_options(s->config, NULL, s->training->batch, 0, 7,
+                                                   stage_test_split(s->stage, s->ds));
+    o.plain_from = 1;
+    memset(s->dropped, 0, (size_t)s->training->batch * sizeof *s->dropped);
+    if (loader_new(s->ds, &o, 1, &l, e))
+        return -1;
+    optim_swap_average(&s->optim);
+    int failed = measure_batches(s, l, ret_loss, e);
+    optim_swap_average(&s->optim);
+    loader_free(l);
+    return failed;
+}
+
+/* ---- the task ---- */
 
 static void draw_dropped(struct step_gpt *s)
 {
@@ -80,19 +134,22 @@ static int step(void *self, int64_t step, struct metrics *m, double *ret_flops, 
 {
     struct step_gpt *s = self;
     const struct config_training *t = s->training;
-    const struct batch *batch;
+    double held_out;
     s->step = step;
     s->rate = schedule_rate(step, t->steps, t->warmup, t->rate, t->rate_end);
     draw_dropped(s);
-    if (loader_next(s->loader, &batch, e) ||
-        look_at(s->look, batch, &s->tokens, &s->features, &s->flops, e) ||
-        param_list_zero_grads(&s->params, e) ||
+    if (look_at_next(s, s->loader, e) || param_list_zero_grads(&s->params, e) ||
         workspace_run(&s->work, s, graph, true, (uint64_t)step, e))
         return -1;
     metrics_set(m, "loss", s->loss);
     metrics_set(m, "grad_norm", s->norm);
     metrics_set(m, "rate", s->rate);
     *ret_flops = s->flops;
+    if (!run_preview_due(t, step + 1))
+        return 0;
+    if (measure_held_out(s, &held_out, e))
+        return err_prefix(e, "held-out pictures: ");
+    metrics_set(m, "held_out", held_out);
     return 0;
 }
 
@@ -196,21 +253,21 @@ static int open_networks(struct step_gpt *s, struct err *e)
     struct optim_settings settings = stage_optim(s->training, 0.9f, 0.95f);
     if (gpt_init(&s->gpt, &s->bundle->config.gpt, &s->params, e) ||
         param_list_alloc(&s->params, dev, true, e) ||
-        param_list_reset(&s->params, (uint64_t)s->config->seed + 3, e))
+        stage_first_weights(s->stage, "gpt", 3, &s->params, e))
         return -1;
     return optim_init(&s->optim, &settings, &s->params, dev, e);
 }
 
 static int open_all(struct step_gpt *s, struct err *e)
 {
-    workspace_graph *graphs[] = { graph };
+    workspace_graph *graphs[] = { graph, held_out_graph };
     s->dropped = mem_alloc((size_t)s->training->batch, sizeof *s->dropped);
     if (!s->dropped)
         return err_set(e, ERR_NOMEM, "no memory for a batch");
     if (stage_open_dataset(s->stage, &s->ds, e) || stage_open_frozen(s->stage, &s->bundle, e) ||
         open_networks(s, e) ||
         look_new(s->bundle, s->ds, (int)s->config->side, (int)s->training->batch, &s->look, e) ||
-        workspace_init(&s->work, s->stage->dev, s, graphs, 1, e))
+        workspace_init(&s->work, s->stage->dev, s, graphs, 2, e))
         return -1;
     return gen_new(s->bundle, 64, &s->gen, e);
 }

@@ -298,7 +298,8 @@ static int open_device(struct step_vqgan *s, struct err *e)
     workspace_graph *graphs[] = { graph, preview_graph };
     uint64_t seed = (uint64_t)s->config->seed;
     if (vqgan_new(&s->networks.vqgan, &s->params, &s->vqgan, e) ||
-        param_list_alloc(&s->params, dev, true, e) || param_list_reset(&s->params, seed + 1, e) ||
+        param_list_alloc(&s->params, dev, true, e) ||
+        stage_first_weights(s->stage, "vqgan", 1, &s->params, e) ||
         optim_init(&s->optim, &generator, &s->params, dev, e) ||
         gan_init(&s->gan, &disc, &discriminator, (float)s->config->gan_weight, seed + 2, dev, e))
         return -1;

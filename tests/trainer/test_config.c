@@ -128,6 +128,8 @@ static void test_refusals(void **state)
         { "gpt_heads", "7", "gpt.width: 256 is no multiple of gpt.heads 7" },
         { "clip_pretrained", "/nonexistent",
           "clip_pretrained: /nonexistent/config.json: No such file or directory" },
+        { "start_from", "/nonexistent",
+          "start_from: /nonexistent/config.json: No such file or directory" },
     };
 
     (void)state;

@@ -232,6 +232,46 @@ static void test_plain_from_a_step_on(void **state)
     loader_free(plain);
 }
 
+/* Pictures of a batch on its commonest background. */
+static int most_alike(const struct batch *b)
+{
+    int n[DATASET_BACKGROUNDS] = { 0 }, most = 0;
+
+    for (int i = 0; i < BATCH; i++) {
+        int same = ++n[b->scenes[i].background];
+        most = same > most ? same : most;
+    }
+    return most;
+}
+
+/* All on the batch's background where they may: some may not. Nothing held out is shown for it. */
+static void test_alike(void **state)
+{
+    struct loader_options o = options();
+    struct loader *mixed, *alike;
+    int of_mixed = 0, of_alike = 0, batches = 12, background[12], changes = 0;
+
+    (void)state;
+    mixed = start(&o, 0);
+    o.alike = 1;
+    alike = start(&o, 0);
+    for (int step = 0; step < batches; step++) {
+        const struct batch *b = next(alike);
+        of_mixed += most_alike(next(mixed));
+        of_alike += most_alike(b);
+        background[step] = b->scenes[0].background;
+        changes += step > 0 && background[step] != background[step - 1];
+        for (int i = 0; i < BATCH; i++)
+            assert_false(
+                dataset_combination_held_out(ds, b->scenes[i].object, b->scenes[i].background));
+    }
+    assert_true(of_alike > batches * BATCH / 2);
+    assert_true(of_mixed < of_alike);
+    assert_true(changes > 0);
+    loader_free(mixed);
+    loader_free(alike);
+}
+
 static void test_without_captions(void **state)
 {
     struct loader_options o = options();
@@ -334,6 +374,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_epochs),
     cmocka_unit_test(test_contents),
     cmocka_unit_test(test_plain_from_a_step_on),
+    cmocka_unit_test(test_alike),
     cmocka_unit_test(test_without_captions),
     cmocka_unit_test(test_options_are_checked),
     cmocka_unit_test(test_empty_split),

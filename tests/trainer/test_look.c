@@ -1,5 +1,6 @@
 /*
- * What the frozen networks see in pictures: the same in any company, and remembered where it can be.
+ * What the frozen networks see in pictures: the same in any company, and remembered where it can
+ * be.
  */
 #include "tests/tmp.h"
 #include "tests/trainer/recipe.h"
