@@ -240,9 +240,8 @@ struct tensor *vqgan_decode(struct pass *p, const struct vqgan *m, const struct 
 
 /* ---- quantiser ---- */
 
-/* What vectors and rows are compared as: themselves, or their directions. */
-static const struct tensor *comparable(struct pass *p, const struct vqgan *m,
-                                       const struct tensor *x)
+const struct tensor *vqgan_comparable(struct pass *p, const struct vqgan *m,
+                                      const struct tensor *x)
 {
     return m->config.unit_codes ? op_l2norm(p, x, UNIT_EPS) : x;
 }
@@ -253,13 +252,13 @@ struct tensor *vqgan_lookup(struct pass *p, const struct vqgan *m, const struct 
     int64_t side = vqgan_grid(&m->config);
     int64_t dim[] = { batch, side, side, vqgan_code_dim(&m->config) };
 
-    return op_reshape(p, op_embedding(p, comparable(p, m, m->codebook), ids), 4, dim);
+    return op_reshape(p, op_embedding(p, vqgan_comparable(p, m, m->codebook), ids), 4, dim);
 }
 
 struct tensor *vqgan_quantize(struct pass *p, const struct vqgan *m, const struct tensor *z,
                               struct tensor **ret_ids, struct tensor **ret_rows)
 {
-    const struct tensor *zc = comparable(p, m, z), *codes = comparable(p, m, m->codebook);
+    const struct tensor *zc = vqgan_comparable(p, m, z), *codes = vqgan_comparable(p, m, m->codebook);
     struct tensor *ids, *rows;
 
     if (!zc)
@@ -276,7 +275,7 @@ struct tensor *vqgan_quantize(struct pass *p, const struct vqgan *m, const struc
 struct tensor *vqgan_quantizer_loss(struct pass *p, const struct vqgan *m, const struct tensor *z,
                                     const struct tensor *rows, float beta)
 {
-    const struct tensor *zc = comparable(p, m, z);
+    const struct tensor *zc = vqgan_comparable(p, m, z);
     struct tensor *commitment = op_l2(p, zc, op_detach(p, rows));
     struct tensor *codebook = op_l2(p, op_detach(p, zc), rows);
 

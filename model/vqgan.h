@@ -45,6 +45,10 @@ struct tensor *vqgan_codebook(const struct vqgan *m);  /* [K, D] */
 
 /* UNSUPPORTED with decoder_only. */
 struct tensor *vqgan_encode(struct pass *p, const struct vqgan *m, const struct tensor *x);
+/* What vectors [.., D] and codebook rows are compared as: themselves, or their directions where codes are
+ * unit vectors. */
+const struct tensor *vqgan_comparable(struct pass *p, const struct vqgan *m,
+                                      const struct tensor *x);
 /* z -> the nearest codebook rows with the straight-through gradient; *ret_ids I32 [B*h*w];
  * *ret_rows? the rows themselves, with the codebook's gradient, for the loss. */
 struct tensor *vqgan_quantize(struct pass *p, const struct vqgan *m, const struct tensor *z,

@@ -110,6 +110,9 @@ const struct conf_row CONFIG_ROWS[] = {
     REAL("vqgan", "vqgan_quantizer", "1", 0, 100, vqgan_quantizer,
          "weight of the quantiser's loss"),
     REAL("vqgan", "vqgan_l2", "1", 0, 100, vqgan_l2, "weight of the squared error beside L1"),
+    REAL("vqgan", "vqgan_local", "0", 0, 1000, vqgan_local,
+         "weight of the difference that another background makes to the vector of the same patch "
+         "(emoji only); 0: none"),
     TEXT("vqgan", "perceptual", "", 4096, perceptual,
          "LPIPS network (safetensors) for a perceptual loss; empty: none"),
     REAL("vqgan", "perceptual_weight", "1", 0, 100, perceptual_weight,
@@ -141,6 +144,8 @@ const struct conf_row CONFIG_ROWS[] = {
     REAL("gpt", "gpt_plain", "0.13", 0, 1, gpt_plain,
          "last fraction of the steps, in which a single object stands in the middle, at middle "
          "size: where the model is to draw it"),
+    REAL("gpt", "gpt_codes", "0", 0, 10, gpt_codes,
+         "temperature of drawing a token among the codes nearest to its patch; 0: the nearest"),
     TRAINING(gpt, "16000", "16", "1.5e-3", "200", "0.01", "1", "0.998"),
 
     TEXT("bundle", "bundle_name", "emoji-64", 63, bundle_name, "name that the daemon reports"),

@@ -39,7 +39,7 @@ struct config {
     int64_t side;
     double two_objects;
     double clip_rebuilt, clip_alike;
-    double gpt_plain;
+    double gpt_plain, gpt_codes;
     double size_min, size_max;
     bool flip;
     int64_t vocab_merges;
@@ -53,7 +53,7 @@ struct config {
     int64_t vqgan_ch, vqgan_res_blocks, vqgan_attn, vqgan_z, vqgan_codebook, vqgan_groups;
     char *vqgan_mult;
     bool vqgan_unit_codes;
-    double vqgan_beta, vqgan_l2, vqgan_quantizer;
+    double vqgan_beta, vqgan_l2, vqgan_quantizer, vqgan_local;
     char *perceptual;
     double perceptual_weight;
     int64_t restart_every;

@@ -16,14 +16,16 @@
 struct look;
 
 /* b: CLIP and VQGAN of the recipe, loaded; ds: where the scenes come from; both must outlive it.
- * side: of a picture, pixels; batch: pictures a batch. */
-int look_new(struct bundle *b, const struct dataset *ds, int side, int batch,
+ * side: of a picture, pixels; batch: pictures a batch; temperature: of drawing a token among the
+ * codes near to it (near_codes.h), 0: always the nearest. */
+int look_new(struct bundle *b, const struct dataset *ds, int side, int batch, float temperature,
              struct look **ret_look, struct err *e);
 void look_free(struct look *l);
 
 /* ret_tokens [B, T] and ret_features [B, E], raw CLIP image features: the look's own, until the
- * next call. ret_flops: floating point operations it took. */
-int look_at(struct look *l, const struct batch *batch, const int32_t **ret_tokens,
+ * next call. r: what tokens are drawn with; NULL: the nearest. ret_flops: floating point operations
+ * it took. */
+int look_at(struct look *l, const struct batch *batch, struct rng *r, const int32_t **ret_tokens,
             const float **ret_features, double *ret_flops, struct err *e);
 
 #endif

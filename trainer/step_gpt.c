@@ -84,18 +84,18 @@ static void held_out_graph(void *self, struct pass *p)
     s->loss = workspace_scalar(p, loss(s, p));
 }
 
-static int look_at_next(struct step_gpt *s, struct loader *l, struct err *e)
+static int look_at_next(struct step_gpt *s, struct loader *l, struct rng *r, struct err *e)
 {
     const struct batch *batch;
     return loader_next(l, &batch, e) ||
-           look_at(s->look, batch, &s->tokens, &s->features, &s->flops, e);
+           look_at(s->look, batch, r, &s->tokens, &s->features, &s->flops, e);
 }
 
 static int measure_batches(struct step_gpt *s, struct loader *l, double *ret_loss, struct err *e)
 {
     double sum = 0;
     for (int i = 0; i < HELD_OUT_BATCHES; i++) {
-        if (look_at_next(s, l, e) || workspace_run(&s->work, s, held_out_graph, false, 0, e))
+        if (look_at_next(s, l, NULL, e) || workspace_run(&s->work, s, held_out_graph, false, 0, e))
             return -1;
         sum += s->loss;
     }
@@ -134,11 +134,12 @@ static int step(void *self, int64_t step, struct metrics *m, double *ret_flops, 
 {
     struct step_gpt *s = self;
     const struct config_training *t = s->training;
+    struct rng r = { (uint64_t)s->config->seed, 201, (uint64_t)step << 32 };
     double held_out;
     s->step = step;
     s->rate = schedule_rate(step, t->steps, t->warmup, t->rate, t->rate_end);
     draw_dropped(s);
-    if (look_at_next(s, s->loader, e) || param_list_zero_grads(&s->params, e) ||
+    if (look_at_next(s, s->loader, &r, e) || param_list_zero_grads(&s->params, e) ||
         workspace_run(&s->work, s, graph, true, (uint64_t)step, e))
         return -1;
     metrics_set(m, "loss", s->loss);
@@ -266,7 +267,8 @@ static int open_all(struct step_gpt *s, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for a batch");
     if (stage_open_dataset(s->stage, &s->ds, e) || stage_open_frozen(s->stage, &s->bundle, e) ||
         open_networks(s, e) ||
-        look_new(s->bundle, s->ds, (int)s->config->side, (int)s->training->batch, &s->look, e) ||
+        look_new(s->bundle, s->ds, (int)s->config->side, (int)s->training->batch,
+                 (float)s->config->gpt_codes, &s->look, e) ||
         workspace_init(&s->work, s->stage->dev, s, graphs, 2, e))
         return -1;
     return gen_new(s->bundle, 64, &s->gen, e);

@@ -11,6 +11,7 @@
 #include "trainer/preview.h"
 #include "trainer/run.h"
 #include "trainer/schedule.h"
+#include "trainer/twins.h"
 #include "trainer/workspace.h"
 
 struct step_vqgan {
@@ -32,11 +33,12 @@ struct step_vqgan {
     int64_t step;
     double rate;
     bool disc_learns, generator_listens;
-    float l1, l2, perceptual, quantizer, norm;
+    float l1, l2, perceptual, quantizer, local, norm;
     double flops;
-    int32_t *ids;     /* [B * tokens] */
-    float *z;         /* [B * tokens, Z] */
-    uint8_t *preview; /* [B, side, side, 3] */
+    struct twins twins; /* only where tokens are to be local */
+    int32_t *ids;       /* [B * tokens] */
+    float *z;           /* [B * tokens, Z] */
+    uint8_t *preview;   /* [B, side, side, 3] */
 };
 
 /* The values of one forward pass. */
@@ -82,15 +84,40 @@ static void reconstruction(struct step_vqgan *s, struct pass *p, struct forward 
     s->perceptual = workspace_scalar(p, seen);
 }
 
+/* How far the vectors of the same patch in two surroundings are apart, of unit vectors; NULL: not
+ * asked for. */
+static struct tensor *locality(struct step_vqgan *s, struct pass *p, const struct tensor *z)
+{
+    int64_t b = s->training->batch, side = s->config->side;
+    int64_t n = b * s->networks.gpt.tokens, dim = vqgan_code_dim(&s->networks.vqgan);
+    if (!(s->config->vqgan_local > 0))
+        return NULL;
+    struct tensor *u8 =
+        pass_upload(p, DTYPE_U8, 4, (int64_t[]){ b, side, side, 3 }, s->twins.pixels);
+    struct tensor *differs = pass_upload(p, DTYPE_I32, 1, &n, s->twins.differs);
+    struct tensor *zero = pass_upload(p, DTYPE_F32, 1, &dim, s->twins.zero);
+    struct tensor *twin = vqgan_encode(p, s->vqgan, pixels_for_vqgan(p, u8));
+    const struct tensor *both[] = { z, twin };
+    struct tensor *unit[2];
+    for (int i = 0; i < 2; i++)
+        unit[i] = op_replace_rows(
+            p, op_l2norm(p, op_reshape(p, both[i], 2, (int64_t[]){ n, dim }), CLIP_NORM_EPS),
+            differs, zero);
+    return op_l2(p, unit[0], unit[1]);
+}
+
 static void graph(void *self, struct pass *p)
 {
     struct step_vqgan *s = self;
     struct forward f = forward(s, p);
+    struct tensor *local = locality(s, p, f.z);
     size_t generator_end = tape_mark(p->tape);
     reconstruction(s, p, &f);
     if (s->generator_listens)
         gan_push_generator(&s->gan, p, s->vqgan, f.features, f.recon);
     tape_seed(p, f.quantizer, (float)s->config->vqgan_quantizer);
+    if (local)
+        tape_seed(p, local, (float)s->config->vqgan_local);
     tape_backward(p, 0, generator_end);
     struct tensor *norm = optim_step(&s->optim, p, s->step, (float)s->rate);
     if (s->disc_learns)
@@ -98,6 +125,7 @@ static void graph(void *self, struct pass *p)
                                (float)s->config->gan_rate);
     s->norm = workspace_scalar(p, norm);
     s->quantizer = workspace_scalar(p, f.quantizer);
+    s->local = workspace_scalar(p, local);
     workspace_read(p, f.ids, s->ids, tensor_bytes(f.ids));
     workspace_read(p, f.z, s->z, tensor_bytes(f.z));
     s->flops = p->flops;
@@ -153,13 +181,15 @@ static void set_metrics(const struct step_vqgan *s, struct metrics *m)
     const struct config *c = s->config;
     metrics_set(m, "loss",
                 s->l1 + c->vqgan_l2 * s->l2 + c->perceptual_weight * s->perceptual +
-                    c->vqgan_quantizer * s->quantizer);
+                    c->vqgan_quantizer * s->quantizer + c->vqgan_local * s->local);
     metrics_set(m, "l1", s->l1);
     /* of pixels in [-1, 1]; a perfect picture has a limit, so that it is no infinity */
     metrics_set(m, "psnr", 10 * log10(4 / fmax((double)s->l2, 1e-10)));
     if (s->lpips)
         metrics_set(m, "perceptual", s->perceptual);
     metrics_set(m, "quantizer", s->quantizer);
+    if (c->vqgan_local > 0)
+        metrics_set(m, "local", s->local);
     metrics_set(m, "grad_norm", s->norm);
     metrics_set(m, "rate", s->rate);
     if (s->disc_learns) {
@@ -181,6 +211,14 @@ static void set_gan_phase(struct step_vqgan *s, int64_t step)
     s->generator_listens = s->disc_learns && step >= c->gan_start + c->gan_warmup;
 }
 
+static int make_twins(struct step_vqgan *s, struct err *e)
+{
+    struct rng r = { (uint64_t)s->config->seed, 101, (uint64_t)s->step << 16 };
+    if (!(s->config->vqgan_local > 0))
+        return 0;
+    return twins_make(&s->twins, s->batch, &r, e);
+}
+
 static int step(void *self, int64_t step, struct metrics *m, double *ret_flops, struct err *e)
 {
     struct step_vqgan *s = self;
@@ -188,8 +226,8 @@ static int step(void *self, int64_t step, struct metrics *m, double *ret_flops, 
     s->step = step;
     s->rate = schedule_rate(step, t->steps, t->warmup, t->rate, t->rate_end);
     set_gan_phase(s, step);
-    if (loader_next(s->loader, &s->batch, e) || param_list_zero_grads(&s->params, e) ||
-        param_list_zero_grads(&s->gan.params, e) ||
+    if (loader_next(s->loader, &s->batch, e) || make_twins(s, e) ||
+        param_list_zero_grads(&s->params, e) || param_list_zero_grads(&s->gan.params, e) ||
         workspace_run(&s->work, s, graph, true, (uint64_t)step, e))
         return -1;
     set_metrics(s, m);
@@ -271,6 +309,7 @@ static void release(struct step_vqgan *s)
     dataset_close(s->ds);
     mem_free(s->ids);
     mem_free(s->z);
+    twins_release(&s->twins);
     mem_free(s->preview);
 }
 
@@ -286,6 +325,12 @@ static int open_host(struct step_vqgan *s, struct err *e)
     s->preview = mem_alloc(b * side * side, 3);
     if (!s->ids || !s->z || !s->preview)
         return err_set(e, ERR_NOMEM, "no memory for batches of %zu", b);
+    struct scene_options scene = stage_scene_options(s->config);
+    if (s->config->vqgan_local > 0 && s->ds->kind != DATASET_EMOJI)
+        return err_set(e, ERR_INVALID, "vqgan_local: must be 0 for source = folder");
+    if (twins_init(&s->twins, s->ds, &scene, (int)b, (int)side, vqgan_grid(v), vqgan_code_dim(v),
+                   e))
+        return -1;
     return codebook_init(&s->codebook, v->codebook, vqgan_code_dim(v), v->unit_codes, e);
 }
 

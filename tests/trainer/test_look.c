@@ -57,12 +57,17 @@ static void plain_scenes(struct pictures *p, int first)
     }
 }
 
-static struct look *look_open(void)
+static struct look *look_warm(float temperature)
 {
     struct look *l;
 
-    assert_int_equal(look_new(bundle, ds, 16, BATCH, &l, NULL), 0);
+    assert_int_equal(look_new(bundle, ds, 16, BATCH, temperature, &l, NULL), 0);
     return l;
+}
+
+static struct look *look_open(void)
+{
+    return look_warm(0);
 }
 
 /* Copies of what was seen: [BATCH, 16] tokens, [BATCH, 16] features. */
@@ -72,14 +77,19 @@ struct sight {
     double flops;
 };
 
-static void look(struct look *l, const struct pictures *p, struct sight *ret)
+static void look_drawing(struct look *l, const struct pictures *p, struct rng *r, struct sight *ret)
 {
     const int32_t *tokens;
     const float *features;
 
-    assert_int_equal(look_at(l, &p->batch, &tokens, &features, &ret->flops, NULL), 0);
+    assert_int_equal(look_at(l, &p->batch, r, &tokens, &features, &ret->flops, NULL), 0);
     memcpy(ret->tokens, tokens, sizeof ret->tokens);
     memcpy(ret->features, features, sizeof ret->features);
+}
+
+static void look(struct look *l, const struct pictures *p, struct sight *ret)
+{
+    look_drawing(l, p, NULL, ret);
 }
 
 static void assert_row_equal(const struct sight *a, int i, const struct sight *b, int j)
@@ -169,11 +179,43 @@ static void test_company_does_not_matter(void **state)
     look_free(used);
 }
 
+static int tokens_apart(const struct sight *a, const struct sight *b)
+{
+    int n = 0;
+
+    for (int i = 0; i < BATCH * 16; i++)
+        n += a->tokens[i] != b->tokens[i];
+    return n;
+}
+
+/* Warm, other numbers draw other tokens, of what is remembered too; without numbers, and cold,
+ * tokens are the nearest codes. */
+static void test_draws_tokens(void **state)
+{
+    struct pictures p;
+    struct sight nearest, warm, again, other, without;
+    struct look *cold = look_open(), *l = look_warm(0.5f);
+    struct rng r1 = { 1, 1, 0 }, r1_again = { 1, 1, 0 }, r2 = { 2, 1, 0 };
+
+    (void)state;
+    plain_scenes(&p, 0);
+    look(cold, &p, &nearest);
+    look_drawing(l, &p, &r1, &warm);
+    look_drawing(l, &p, &r1_again, &again);
+    look_drawing(l, &p, &r2, &other);
+    look(l, &p, &without);
+    assert_int_equal(tokens_apart(&nearest, &without), 0);
+    assert_int_equal(tokens_apart(&warm, &again), 0);
+    assert_true(tokens_apart(&warm, &nearest) > 0);
+    assert_true(tokens_apart(&warm, &other) > 0);
+    look_free(cold);
+    look_free(l);
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_sees_pictures),
-    cmocka_unit_test(test_remembers_plain),
-    cmocka_unit_test(test_forgets_others),
-    cmocka_unit_test(test_company_does_not_matter),
+    cmocka_unit_test(test_sees_pictures),  cmocka_unit_test(test_remembers_plain),
+    cmocka_unit_test(test_forgets_others), cmocka_unit_test(test_company_does_not_matter),
+    cmocka_unit_test(test_draws_tokens),
 };
 
 TEST_MAIN_WITH(tests, open_recipe, close_recipe)
