@@ -88,13 +88,13 @@ static void put_word(const struct tokenizer *t, const struct word *w, struct bpe
 static int put_text(const struct tokenizer *t, const struct buf *text, struct ids *ids,
                     struct err *e)
 {
-    const char *s = text->data;
+    const char *s = text->data ? text->data : "", *end = s + text->len; /* NULL while empty */
     struct bpe_scratch scratch;
     struct word w;
 
     if (bpe_scratch_init(&scratch, text->len, e))
         return -1;
-    while (words_next(&s, text->data + text->len, &w))
+    while (words_next(&s, end, &w))
         put_word(t, &w, &scratch, ids);
     bpe_scratch_release(&scratch);
     return 0;
