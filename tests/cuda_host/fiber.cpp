@@ -86,36 +86,43 @@ static void context_make(context *c, char *bottom, char *top, void (*entry)())
 struct fiber {
     char *bottom, *top; /* of the stack, above its guard page */
     bool started, ended;
-    context inside, outside;
-    void *fake_inside, *fake_outside; /* AddressSanitizer's */
+    context place;
+    void *fake_stack; /* AddressSanitizer's */
     void (*work)(void *);
     void *argument;
 };
 
-/* ---- what AddressSanitizer wants to know ---- */
+/* Where the scheduler is while a fiber runs. */
+static struct {
+    context place;
+    void *fake_stack;
+    const void *bottom; /* of its stack; AddressSanitizer wants to know */
+    size_t size;
+} scheduler;
+
+/* ---- what AddressSanitizer is told ---- */
 
 #ifdef __SANITIZE_ADDRESS__
-static const void *outer_bottom; /* the scheduler's stack */
-static size_t outer_size;
-
-static void say_entering(fiber *f)
+/* Null stands for the scheduler. */
+static void say_going(fiber *from, const fiber *to)
 {
-    __sanitizer_start_switch_fiber(&f->fake_outside, f->bottom, (size_t)(f->top - f->bottom));
+    void **keep = from ? &from->fake_stack : &scheduler.fake_stack;
+    if (to)
+        __sanitizer_start_switch_fiber(keep, to->bottom, (size_t)(to->top - to->bottom));
+    else
+        __sanitizer_start_switch_fiber(from->ended ? nullptr : keep, scheduler.bottom,
+                                       scheduler.size);
 }
 
-static void say_entered(fiber *f)
+/* A new fiber, which comes from the scheduler, learns where that is. */
+static void say_begun(fiber *)
 {
-    __sanitizer_finish_switch_fiber(f->fake_inside, &outer_bottom, &outer_size);
+    __sanitizer_finish_switch_fiber(nullptr, &scheduler.bottom, &scheduler.size);
 }
 
-static void say_leaving(fiber *f)
+static void say_back(fiber *f)
 {
-    __sanitizer_start_switch_fiber(f->ended ? nullptr : &f->fake_inside, outer_bottom, outer_size);
-}
-
-static void say_left(fiber *f)
-{
-    __sanitizer_finish_switch_fiber(f->fake_outside, nullptr, nullptr);
+    __sanitizer_finish_switch_fiber(f ? f->fake_stack : scheduler.fake_stack, nullptr, nullptr);
 }
 
 static void forget_frames(fiber *f)
@@ -123,19 +130,15 @@ static void forget_frames(fiber *f)
     __asan_unpoison_memory_region(f->bottom, (size_t)(f->top - f->bottom));
 }
 #else
-static void say_entering(fiber *)
+static void say_going(fiber *, const fiber *)
 {
 }
 
-static void say_entered(fiber *)
+static void say_begun(fiber *)
 {
 }
 
-static void say_leaving(fiber *)
-{
-}
-
-static void say_left(fiber *)
+static void say_back(fiber *)
 {
 }
 
@@ -147,12 +150,13 @@ static void forget_frames(fiber *)
 /* ---- fibers ---- */
 
 static std::vector<fiber *> idle;
-static fiber *entering; /* how a new fiber learns who it is */
+static fiber *begins, *left; /* what the next place to run wants to know: a new fiber who it is, the
+                              * scheduler who comes back */
 
 static void fiber_main()
 {
-    fiber *f = entering;
-    say_entered(f);
+    fiber *f = begins;
+    say_begun(f);
     f->work(f->argument);
     f->ended = true;
     fiber_leave(f);
@@ -193,7 +197,7 @@ fiber *fiber_take()
         idle.pop_back();
     }
     f->started = f->ended = false;
-    f->fake_inside = nullptr;
+    f->fake_stack = nullptr;
     return f;
 }
 
@@ -208,20 +212,28 @@ bool fiber_enter(fiber *f, void (*work)(void *), void *argument)
         f->started = true;
         f->work = work;
         f->argument = argument;
-        context_make(&f->inside, f->bottom, f->top, fiber_main);
+        begins = f;
+        context_make(&f->place, f->bottom, f->top, fiber_main);
     }
-    entering = f;
-    say_entering(f);
-    context_switch(&f->outside, &f->inside);
-    say_left(f);
-    return f->ended;
+    say_going(nullptr, f);
+    context_switch(&scheduler.place, &f->place);
+    say_back(nullptr);
+    return left->ended;
 }
 
 void fiber_leave(fiber *f)
 {
-    say_leaving(f);
-    context_switch(&f->inside, &f->outside);
-    say_entered(f);
+    left = f;
+    say_going(f, nullptr);
+    context_switch(&f->place, &scheduler.place);
+    say_back(f);
+}
+
+void fiber_pass(fiber *f, fiber *to)
+{
+    say_going(f, to);
+    context_switch(&f->place, &to->place);
+    say_back(f);
 }
 
 void fiber_abandon(fiber *f)

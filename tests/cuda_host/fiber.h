@@ -15,11 +15,13 @@ struct fiber;
 /* The stack is kept for the next fiber when this one is given back. */
 fiber *fiber_take();
 void fiber_give(fiber *f);
-/* From the scheduler into the fiber: starts work(argument) when it is new, and comes back when it
- * leaves or ends. True: it has ended. */
+/* From the scheduler into the fiber: starts work(argument) when it is new, and comes back when a
+ * fiber leaves or ends, this one or one that it passed to. True: it has ended. */
 bool fiber_enter(fiber *f, void (*work)(void *), void *argument);
-/* From inside a fiber back to where it was entered. */
+/* From inside a fiber back to the scheduler. */
 void fiber_leave(fiber *f);
+/* From inside a fiber into another, which has started. */
+void fiber_pass(fiber *f, fiber *to);
 /* The fiber will not be entered again, though it has not ended: its frames are forgotten. */
 void fiber_abandon(fiber *f);
 

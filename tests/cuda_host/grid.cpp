@@ -127,6 +127,25 @@ static unsigned bit_of(unsigned i)
     return 1u << i % WARP;
 }
 
+static void set_current(unsigned i)
+{
+    now.current = i;
+    threadIdx = now.threads[i].index;
+}
+
+/* To the next thread, without a detour by the scheduler when it has started already. */
+static void give_way(thread &self)
+{
+    fiber *next = now.ready.empty() ? nullptr : now.threads[now.ready.back()].on;
+    if (!next) {
+        fiber_leave(self.on);
+        return;
+    }
+    set_current(now.ready.back());
+    now.ready.pop_back();
+    fiber_pass(self.on, next);
+}
+
 static void wait_here(enum state state, const place &here)
 {
     thread &self = now.threads[now.current];
@@ -135,7 +154,7 @@ static void wait_here(enum state state, const place &here)
     self.at = here;
     (state == IN_WARP ? w.in_call : w.at_barrier) |= bit_of(now.current);
     now.has_waited = true;
-    fiber_leave(self.on);
+    give_way(self);
 }
 
 static void set_ready(unsigned i)
@@ -179,12 +198,12 @@ static int barrier_result(const meeting &m)
     }
 }
 
-static bool same_text(const char *a, const char *b)
+static inline bool same_text(const char *a, const char *b)
 {
     return a == b || !strcmp(a, b);
 }
 
-static bool same_place(const place &a, const place &b)
+static inline bool same_place(const place &a, const place &b)
 {
     return a.line == b.line && same_text(a.what, b.what) && same_text(a.file, b.file);
 }
@@ -234,16 +253,16 @@ static bool goes_with(const warp_call &a, const warp_call &b)
     return a.mask == b.mask && same_place(a.here, b.here);
 }
 
-static void check_mate(const warp_call &call, const thread &mate)
+static inline void check_mate(const warp_call &call, const thread &mate, bool fits)
 {
-    if (!goes_with(call, *mate.call))
+    if (!fits)
         fail("%s with mask 0x%08x, but thread %s brings mask 0x%08x to %s",
              name_of(call.here).c_str(), call.mask, name_of(mate.index).c_str(), mate.call->mask,
              name_of(mate.at).c_str());
 }
 
-/* Those lanes of the mask that wait already must wait for the same thing; the first of them is
- * enough to look at, and finish_call looks at all. */
+/* Those lanes of the mask that wait already must wait for the same thing. The first of them is
+ * enough to look at: lanes of one mask have looked at each other, and finish_call looks at masks. */
 static void check_mates(const warp &w, const warp_call &call)
 {
     unsigned elsewhere = w.at_barrier & call.mask, mates = w.in_call & call.mask;
@@ -255,7 +274,7 @@ static void check_mates(const warp &w, const warp_call &call)
              call.mask, name_of(first_of(elsewhere).index).c_str(),
              name_of(first_of(elsewhere).at).c_str());
     if (mates)
-        check_mate(call, first_of(mates));
+        check_mate(call, first_of(mates), goes_with(call, *first_of(mates).call));
 }
 
 /* Whether every lane of the mask waits in a call or has returned. */
@@ -272,7 +291,7 @@ static void finish_call(const warp &w, const warp_call &call)
     void *data[WARP] = { nullptr };
     for (unsigned l = 0; l < WARP; l++)
         if (here >> l & 1) {
-            check_mate(call, lane[l]);
+            check_mate(call, lane[l], call.mask == lane[l].call->mask);
             data[l] = lane[l].call->data;
         }
     call.finish(data);
@@ -320,20 +339,25 @@ static void run_body(void *)
     }
 }
 
-static void resume(unsigned i)
+/* The present thread has returned. */
+static void end_thread()
 {
-    thread &t = now.threads[i];
-    now.current = i;
-    threadIdx = t.index;
-    if (!t.on)
-        t.on = fiber_take();
-    if (!fiber_enter(t.on, run_body, nullptr))
-        return;
+    thread &t = now.threads[now.current];
     fiber_give(t.on);
     t.on = nullptr;
     t.state = RETURNED;
     now.n_returned++;
-    note_return(i);
+    note_return(now.current);
+}
+
+static void resume(unsigned i)
+{
+    thread &t = now.threads[i];
+    set_current(i);
+    if (!t.on)
+        t.on = fiber_take();
+    if (fiber_enter(t.on, run_body, nullptr))
+        end_thread();
 }
 
 static void begin_block()
