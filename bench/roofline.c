@@ -53,10 +53,12 @@ static double least_us(const struct gpu *g, const struct work *w)
 
 static void print_row(const char *stage, int batch, const char *launches, struct work w)
 {
-    printf("| %s | %d | %.3g | %.3g | %s |", stage, batch, bytes_of(&w) / 1e6, w.flops / 1e9,
-           launches);
+    char read[16] = ""; /* not counted where products are the limit */
+    if (bytes_of(&w) > 0)
+        snprintf(read, sizeof read, "%.0f", bytes_of(&w) / 1e6);
+    printf("| %s | %d | %s | %.4g | %s |", stage, batch, read, w.flops / 1e9, launches);
     for (int g = 0; g < N_GPUS; g++)
-        printf(" %.3g |", least_us(&GPUS[g], &w));
+        printf(" %.0f |", least_us(&GPUS[g], &w));
     printf("\n");
 }
 
