@@ -1,12 +1,6 @@
 #include "base/bar.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
 #include "base/clock.h"
-
-#define TERMINAL_NS 100000000LL
-#define PLAIN_NS 30000000000LL
 
 void bar_draw(int64_t done, int64_t total, char ret[BAR_WIDTH + 1])
 {
@@ -21,13 +15,9 @@ void bar_start(struct bar *b, const char *name, int64_t total, const char *unit,
 {
     int64_t now = clock_ns();
 
-    *b = (struct bar){ .name = name,
-                       .unit = unit,
-                       .scale = scale,
-                       .total = total,
-                       .start_ns = now,
-                       .shown_ns = now,
-                       .terminal = isatty(STDERR_FILENO) };
+    *b =
+        (struct bar){ .name = name, .unit = unit, .scale = scale, .total = total, .start_ns = now };
+    line_start(&b->line, now);
 }
 
 static void show(const struct bar *b, int64_t now)
@@ -38,9 +28,9 @@ static void show(const struct bar *b, int64_t now)
     char text[BAR_WIDTH + 1];
 
     bar_draw(b->done, b->total, text);
-    fprintf(stderr, "%s%s [%s] %.0f/%.0f %s  %.0f %s/s  ETA %lld:%02lld%s", b->terminal ? "\r" : "",
-            b->name, text, (double)b->done * b->scale, (double)b->total * b->scale, b->unit, rate,
-            b->unit, eta / 60, eta % 60, b->terminal ? "\033[K" : "\n");
+    line_show(&b->line, "%s [%s] %.0f/%.0f %s  %.0f %s/s  ETA %lld:%02lld", b->name, text,
+              (double)b->done * b->scale, (double)b->total * b->scale, b->unit, rate, b->unit,
+              eta / 60, eta % 60);
 }
 
 void bar_step(struct bar *b, int64_t more)
@@ -48,16 +38,13 @@ void bar_step(struct bar *b, int64_t more)
     int64_t now = clock_ns();
 
     b->done += more;
-    if (now - b->shown_ns < (b->terminal ? TERMINAL_NS : PLAIN_NS))
-        return;
-    b->shown_ns = now;
-    show(b, now);
+    if (line_due(&b->line, now))
+        show(b, now);
 }
 
 void bar_end(struct bar *b)
 {
-    if (!b->terminal)
-        return;
-    show(b, clock_ns());
-    fputc('\n', stderr);
+    if (b->line.terminal)
+        show(b, clock_ns());
+    line_end(&b->line);
 }

@@ -1,13 +1,11 @@
 /*
- * How far a long job is, on stderr: on a terminal one line that is drawn again, elsewhere a line
- * every half minute.
+ * How much of a long job is done, on stderr (line.h):
  *     writing [=========>          ] 612/1350 MB  210 MB/s  ETA 0:03
  */
 #ifndef BASE_BAR_H
 #define BASE_BAR_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/line.h"
 
 #define BAR_WIDTH 20
 
@@ -17,8 +15,8 @@ void bar_draw(int64_t done, int64_t total, char ret[BAR_WIDTH + 1]);
 struct bar {
     const char *name, *unit; /* "writing", "MB" */
     double scale;            /* of one step in units */
-    int64_t total, done, start_ns, shown_ns;
-    bool terminal;
+    int64_t total, done, start_ns;
+    struct line line;
 };
 
 void bar_start(struct bar *b, const char *name, int64_t total, const char *unit, double scale);

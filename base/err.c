@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
+
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 {
     char msg[sizeof e->msg]; /* formatted apart: the arguments may point into e */
@@ -15,6 +17,7 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(msg, sizeof msg, fmt, args);
     va_end(args);
+    printable_mask(msg);
     e->code = code;
     memcpy(e->msg, msg, sizeof msg);
     return -1;
@@ -40,6 +43,7 @@ int err_prefix(struct err *e, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(msg, sizeof msg, fmt, args);
     va_end(args);
+    printable_mask(msg);
     len = strlen(msg);
     snprintf(msg + len, sizeof msg - len, "%s", e->msg);
     memcpy(e->msg, msg, sizeof msg);

@@ -29,7 +29,7 @@ enum err_code {
 
 struct err {
     enum err_code code;
-    char msg[240]; /* always terminated; too long is cut */
+    char msg[240]; /* always terminated; too long is cut; control characters are spaces */
 };
 
 /* Sets code and message. Returns -1, so that `return err_set(...)` fails in one statement. */

@@ -1,12 +1,13 @@
 #include "base/log.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/printable.h"
 
 enum { LINE_MAX_BYTES = 2048 };
 
@@ -44,15 +45,6 @@ static size_t write_prefix(enum log_level level, char *line, size_t size)
                                 LEVELS[level].name);
 }
 
-/* Bytes from outside may stand in a message: no control character may start a second line or
- * colour. */
-static void mask_controls(char *s)
-{
-    for (; *s; s++)
-        if (iscntrl((unsigned char)*s))
-            *s = ' ';
-}
-
 static void log_line(enum log_level level, const char *fmt, va_list args)
 {
     char line[LINE_MAX_BYTES];
@@ -62,7 +54,7 @@ static void log_line(enum log_level level, const char *fmt, va_list args)
         return;
     n = write_prefix(level, line, sizeof line);
     vsnprintf(line + n, sizeof line - n - 1, fmt, args);
-    mask_controls(line + n);
+    printable_mask(line + n); /* bytes from outside may stand in a message */
     n += strlen(line + n);
     line[n++] = '\n';
     if (write(STDERR_FILENO, line, n) < 0)

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/printable.h"
+
 static void test_set(void **state)
 {
     struct err e = { 0 };
@@ -55,6 +57,25 @@ static void test_long_words_are_cut(void **state)
     assert_int_equal(strlen(e.msg), sizeof e.msg - 1);
 }
 
+/* A file's words end up on terminals. */
+static void test_no_control_characters(void **state)
+{
+    static const char WORD[] = "a\nb\x1b[31mc\x7f"
+                               "d\xc2\x9b"
+                               "e \xc3\xa9\xc2\xa0";
+    struct err e = { 0 };
+
+    (void)state;
+    err_set(&e, ERR_FORMAT, "%s", WORD);
+    assert_err(&e, ERR_FORMAT, "a b [31mc d  e \xc3\xa9\xc2\xa0");
+    err_set(&e, ERR_FORMAT, "x");
+    err_prefix(&e, "%s: ", "one\ttwo");
+    assert_err(&e, ERR_FORMAT, "one two: x");
+    assert_true(printable_is("caf\xc3\xa9 \xc2\xa0"));
+    assert_false(printable_is("a\xc2\x85"));
+    assert_false(printable_is("\x1b"));
+}
+
 static void test_errno(void **state)
 {
     static const struct {
@@ -82,6 +103,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_prefix),
     cmocka_unit_test(test_arguments_from_itself),
     cmocka_unit_test(test_long_words_are_cut),
+    cmocka_unit_test(test_no_control_characters),
     cmocka_unit_test(test_errno),
 };
 
