@@ -85,14 +85,11 @@ struct name_list {
 
 static int name_list_add(struct name_list *l, const char *name)
 {
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 64;
-        char **names = mem_resize(l->names, cap, sizeof *names);
-        if (!names)
-            return -1;
-        l->names = names;
-        l->cap = cap;
-    }
+    char **names = mem_grow(l->names, l->n, &l->cap, sizeof *names);
+
+    if (!names)
+        return -1;
+    l->names = names;
     l->names[l->n] = mem_strdup(name);
     return l->names[l->n++] ? 0 : -1;
 }

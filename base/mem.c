@@ -7,6 +7,7 @@
 #include "base/num.h"
 
 enum { ALIGNMENT = 64 }; /* a cache line, and the widest vector register */
+enum { FIRST_CAP = 64 }; /* elements of an array that begins to grow */
 
 static atomic_long fail_in; /* allocations left, counting the one that fails; 0: none ever fails */
 
@@ -46,6 +47,21 @@ void *mem_resize(void *p, size_t n, size_t size)
     if (!num_mul(n, size, &bytes) || !may_allocate())
         return NULL;
     return realloc(p, bytes ? bytes : 1);
+}
+
+void *mem_grow(void *p, size_t n, size_t *cap, size_t size)
+{
+    size_t twice = FIRST_CAP;
+    void *grown;
+
+    if (n < *cap)
+        return p;
+    if (*cap && !num_mul(*cap, 2, &twice))
+        return NULL;
+    grown = mem_resize(p, twice, size);
+    if (grown)
+        *cap = twice;
+    return grown;
 }
 
 void mem_free(void *p)

@@ -14,6 +14,19 @@ void *mem_alloc(size_t n, size_t size);
  * malloc's. p NULL allocates. NULL: the old block is still valid. */
 void *mem_resize(void *p, size_t n, size_t size);
 
+/*
+ * Room for one more in an array of n elements that grows: p itself while n < *cap, else a block of
+ * twice *cap. p NULL and *cap 0 begin. NULL: memory is out or the size overflows; p and *cap are
+ * still valid.
+ *
+ *     struct item *item = mem_grow(l->item, l->n, &l->cap, sizeof *item);
+ *     if (!item)
+ *         return err_set(e, ERR_NOMEM, ...);
+ *     l->item = item;
+ *     l->item[l->n++] = ...;
+ */
+void *mem_grow(void *p, size_t n, size_t *cap, size_t size);
+
 /* NULL is fine. */
 void mem_free(void *p);
 

@@ -45,17 +45,13 @@ static void misfit_shape(struct plan *p, const char *name, const struct view *v,
 
 static struct plan_step *new_step(struct plan *p, struct err *e)
 {
-    size_t cap = p->cap ? 2 * p->cap : 512;
+    struct plan_step *step = mem_grow(p->step, p->n, &p->cap, sizeof *step);
 
-    if (p->n == p->cap) {
-        struct plan_step *step = mem_resize(p->step, cap, sizeof *step);
-        if (!step) {
-            err_set(e, ERR_NOMEM, "no memory for %zu tensors", cap);
-            return NULL;
-        }
-        p->step = step;
-        p->cap = cap;
+    if (!step) {
+        err_set(e, ERR_NOMEM, "no memory for more than %zu tensors", p->n);
+        return NULL;
     }
+    p->step = step;
     p->step[p->n] = (struct plan_step){ 0 };
     return &p->step[p->n++];
 }

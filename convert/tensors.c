@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/printable.h"
 
 void tensors_release(struct tensors *t)
 {
@@ -16,18 +17,14 @@ void tensors_release(struct tensors *t)
 
 static int reserve(struct tensors *t, struct err *e)
 {
-    size_t cap = t->cap ? 2 * t->cap : 256;
     struct tensors_item *item;
 
-    if (t->n < t->cap)
-        return 0;
     if (t->n >= TENSORS_MAX)
         return err_set(e, ERR_TOO_LARGE, "more than %d tensors", TENSORS_MAX);
-    item = mem_resize(t->item, cap, sizeof *item);
+    item = mem_grow(t->item, t->n, &t->cap, sizeof *item);
     if (!item)
-        return err_set(e, ERR_NOMEM, "no memory for %zu tensors", cap);
+        return err_set(e, ERR_NOMEM, "no memory for more than %zu tensors", t->n);
     t->item = item;
-    t->cap = cap;
     return 0;
 }
 
@@ -36,6 +33,8 @@ int tensors_add(struct tensors *t, const char *name, const struct view *v, struc
     if (strlen(name) > TENSORS_NAME_MAX)
         return err_set(e, ERR_TOO_LARGE, "tensor %.64s...: a name of %zu bytes, at most %d", name,
                        strlen(name), TENSORS_NAME_MAX);
+    if (!printable_is(name))
+        return err_set(e, ERR_FORMAT, "tensor %.64s: its name has control characters", name);
     if (reserve(t, e))
         return -1;
     t->item[t->n] = (struct tensors_item){ mem_strdup(name), *v };

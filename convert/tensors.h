@@ -21,6 +21,7 @@ struct tensors {
 };
 
 void tensors_release(struct tensors *t);
+/* Names have at most TENSORS_NAME_MAX bytes, and no control characters: they are printed. */
 int tensors_add(struct tensors *t, const char *name, const struct view *v, struct err *e);
 /* Takes a prefix off every name, if all of them have it. */
 void tensors_strip(struct tensors *t, const char *prefix);

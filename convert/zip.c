@@ -115,18 +115,14 @@ static int locate(const struct zip *z, unzFile f, const unz_file_info64 *info, s
 
 static int reserve(struct zip *z, struct err *e)
 {
-    size_t cap = z->cap ? 2 * z->cap : 64;
     struct zip_record *record;
 
-    if (z->n < z->cap)
-        return 0;
     if (z->n >= ZIP_RECORDS_MAX)
         return err_set(e, ERR_TOO_LARGE, "more than %d records", ZIP_RECORDS_MAX);
-    record = mem_resize(z->record, cap, sizeof *record);
+    record = mem_grow(z->record, z->n, &z->cap, sizeof *record);
     if (!record)
-        return err_set(e, ERR_NOMEM, "no memory for %zu records", cap);
+        return err_set(e, ERR_NOMEM, "no memory for more than %zu records", z->n);
     z->record = record;
-    z->cap = cap;
     return 0;
 }
 

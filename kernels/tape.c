@@ -33,16 +33,12 @@ size_t tape_mark(const struct tape *t)
 
 static bool reserve_one(struct pass *p, struct tape *t)
 {
-    if (t->n < t->cap)
-        return true;
-    size_t cap = t->cap ? 2 * t->cap : 256;
-    struct tape_node **nodes = mem_resize(t->nodes, cap, sizeof *nodes);
+    struct tape_node **nodes = mem_grow(t->nodes, t->n, &t->cap, sizeof *nodes);
     if (!nodes) {
-        pass_fail(p, ERR_NOMEM, "tape: no memory for %zu records", cap);
+        pass_fail(p, ERR_NOMEM, "tape: no memory for more than %zu records", t->n);
         return false;
     }
     t->nodes = nodes;
-    t->cap = cap;
     return true;
 }
 

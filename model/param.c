@@ -53,14 +53,11 @@ static int set_shape(struct param *param, int n_dims, const int64_t *dim, struct
 
 static int reserve(struct param_list *l)
 {
-    if (l->n < l->cap)
-        return 0;
-    int cap = l->cap ? 2 * l->cap : 64;
-    struct param **item = mem_resize(l->item, (size_t)cap, sizeof *item);
+    struct param **item = mem_grow(l->item, (size_t)l->n, &l->cap, sizeof *item);
+
     if (!item)
-        return err_set(&l->err, ERR_NOMEM, "no memory for %d parameters", cap);
+        return err_set(&l->err, ERR_NOMEM, "no memory for more than %d parameters", l->n);
     l->item = item;
-    l->cap = cap;
     return 0;
 }
 

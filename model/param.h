@@ -55,7 +55,8 @@ struct param {
 
 struct param_list {
     struct param **item; /* stable addresses */
-    int n, cap;
+    int n;
+    size_t cap;
     struct device *dev;
     void *values, *grads; /* one block each */
     struct err err;       /* sticky: param_add failed (memory, name too long, double name) */

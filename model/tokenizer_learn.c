@@ -52,14 +52,11 @@ static int clean_lines(struct learner *l, const char *text, size_t n, struct err
 
 static int push_word(struct learner *l, const struct word *w, struct err *e)
 {
-    if (l->n_words == l->words_cap) {
-        size_t cap = l->words_cap ? 2 * l->words_cap : 1024;
-        struct word *words = mem_resize(l->word, cap, sizeof *words);
-        if (!words)
-            return err_set(e, ERR_NOMEM, "no memory for %zu words", cap);
-        l->word = words;
-        l->words_cap = cap;
-    }
+    struct word *words = mem_grow(l->word, l->n_words, &l->words_cap, sizeof *words);
+
+    if (!words)
+        return err_set(e, ERR_NOMEM, "no memory for more than %zu words", l->n_words);
+    l->word = words;
     l->word[l->n_words++] = *w;
     return 0;
 }

@@ -51,16 +51,11 @@ int weights_out_metadata(struct weights_out *o, const char *key, const char *val
 
 static int reserve(struct weights_out *o, struct err *e)
 {
-    size_t cap = o->cap ? 2 * o->cap : 64;
-    struct out_entry *entry;
+    struct out_entry *entry = mem_grow(o->entry, o->n, &o->cap, sizeof *entry);
 
-    if (o->n < o->cap)
-        return 0;
-    entry = mem_resize(o->entry, cap, sizeof *entry);
     if (!entry)
-        return err_set(e, ERR_NOMEM, "no memory for %zu entries", cap);
+        return err_set(e, ERR_NOMEM, "no memory for more than %zu entries", o->n);
     o->entry = entry;
-    o->cap = cap;
     return 0;
 }
 

@@ -23,7 +23,8 @@ struct entry {
 /* One file, sorted by emoji. */
 struct table {
     struct entry *entry;
-    int n, cap;
+    int n;
+    size_t cap;
 };
 
 struct cldr {
@@ -50,18 +51,12 @@ static void table_release(struct table *t)
 /* Room for one more entry. */
 static bool table_grow(struct table *t)
 {
-    int cap = t->cap ? t->cap * 2 : 1024;
-    struct entry *entry;
+    struct entry *entry =
+        t->n < ENTRIES_MAX ? mem_grow(t->entry, (size_t)t->n, &t->cap, sizeof *entry) : NULL;
 
-    if (t->n < t->cap)
-        return true;
-    if (t->n >= ENTRIES_MAX)
-        return false;
-    entry = mem_resize(t->entry, (size_t)cap, sizeof *entry);
     if (!entry)
         return false;
     t->entry = entry;
-    t->cap = cap;
     return true;
 }
 

@@ -175,16 +175,12 @@ static int describe(const struct candidate *c, const struct cldr *cldr, struct e
 /* A new emoji at the end, empty. */
 static struct emoji *append(struct emoji_set *set)
 {
-    int cap = set->cap ? set->cap * 2 : 256;
-    struct emoji *emoji;
+    struct emoji *emoji =
+        set->n < EMOJI_MAX ? mem_grow(set->emoji, (size_t)set->n, &set->cap, sizeof *emoji) : NULL;
 
-    if (set->n == set->cap) {
-        emoji = cap > EMOJI_MAX ? NULL : mem_resize(set->emoji, (size_t)cap, sizeof *emoji);
-        if (!emoji)
-            return NULL;
-        set->emoji = emoji;
-        set->cap = cap;
-    }
+    if (!emoji)
+        return NULL;
+    set->emoji = emoji;
     emoji = &set->emoji[set->n++];
     memset(emoji, 0, sizeof *emoji);
     return emoji;

@@ -19,7 +19,8 @@ struct emoji {
 
 struct emoji_set {
     struct emoji *emoji;
-    int n, cap;
+    int n;
+    size_t cap;
 };
 
 /* emoji_test: path of emoji-test.txt. cldr_dir: see cldr_open. In the order of emoji-test.txt. */

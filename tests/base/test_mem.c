@@ -54,6 +54,51 @@ static void test_resize(void **state)
     mem_free(p);
 }
 
+/* An array that grows to n elements moves a few times only, and keeps what is in it. */
+static void test_grow(void **state)
+{
+    size_t cap = 0, moves = 0;
+    int *p = NULL;
+
+    (void)state;
+    for (size_t n = 0; n < 10000; n++) {
+        size_t before = cap;
+        int *grown = mem_grow(p, n, &cap, sizeof *p);
+        assert_non_null(grown);
+        assert_true(n < cap);
+        moves += cap != before;
+        p = grown;
+        p[n] = (int)n;
+    }
+    for (int n = 0; n < 10000; n++)
+        assert_int_equal(p[n], n);
+    assert_true(moves < 10);
+    mem_free(p);
+}
+
+static void test_grow_fails(void **state)
+{
+    int one = 7, *p = &one;
+    size_t cap = SIZE_MAX / 2 + 1;
+
+    (void)state;
+    assert_null(mem_grow(p, cap, &cap, 1)); /* twice as many cannot be counted */
+    assert_int_equal(cap, SIZE_MAX / 2 + 1);
+    cap = SIZE_MAX / 4;
+    assert_null(mem_grow(p, cap, &cap, 8)); /* nor their bytes */
+    assert_int_equal(cap, SIZE_MAX / 4);
+
+    cap = 0;
+    p = mem_grow(NULL, 0, &cap, sizeof *p);
+    p[cap - 1] = 7;
+    mem_fail_after(1);
+    assert_ptr_equal(mem_grow(p, cap - 1, &cap, sizeof *p), p); /* there is room */
+    assert_null(mem_grow(p, cap, &cap, sizeof *p));
+    mem_fail_after(0);
+    assert_int_equal(p[cap - 1], 7); /* the old block was still valid */
+    mem_free(p);
+}
+
 static void test_strings(void **state)
 {
     char *a = mem_strdup("cat"), *b = mem_strndup("cat", 2), *c = mem_strndup("cat", 100);
@@ -169,6 +214,8 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_alloc),
     cmocka_unit_test(test_alloc_overflow),
     cmocka_unit_test(test_resize),
+    cmocka_unit_test(test_grow),
+    cmocka_unit_test_teardown(test_grow_fails, release_failure),
     cmocka_unit_test(test_strings),
     cmocka_unit_test_teardown(test_fail_after, release_failure),
     cmocka_unit_test(test_buf_grows),
