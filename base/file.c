@@ -15,7 +15,7 @@ enum { READ_CHUNK = 64 * 1024 };
 static int open_regular(const char *path, size_t max, int *ret_fd, size_t *ret_size, struct err *e)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us waiting */
     int status;
 
     if (fd < 0)

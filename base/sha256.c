@@ -5,8 +5,6 @@
 
 #include <nettle/sha2.h>
 
-#include "base/file.h"
-
 _Static_assert(SHA256_BYTES == SHA256_DIGEST_SIZE, "one digest");
 
 /* Digested and given back at a time: a large file passes through little memory. */
@@ -21,8 +19,9 @@ void sha256(const void *data, size_t n, unsigned char ret_digest[SHA256_BYTES])
     sha256_digest(&ctx, SHA256_BYTES, ret_digest);
 }
 
-static void digest_map(const struct file_map *m, unsigned char digest[SHA256_BYTES])
+void sha256_map(const struct file_map *m, char ret_text[SHA256_TEXT_BYTES])
 {
+    unsigned char digest[SHA256_BYTES];
     struct sha256_ctx ctx;
 
     sha256_init(&ctx);
@@ -32,18 +31,17 @@ static void digest_map(const struct file_map *m, unsigned char digest[SHA256_BYT
         file_map_forget(m->data + at, n);
     }
     sha256_digest(&ctx, SHA256_BYTES, digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(ret_text + 2 * i, 3, "%02x", digest[i]);
 }
 
 int sha256_file(const char *path, char ret_text[SHA256_TEXT_BYTES], struct err *e)
 {
-    unsigned char digest[SHA256_BYTES];
     struct file_map m;
 
     if (file_map_open(path, SIZE_MAX, &m, e))
         return -1;
-    digest_map(&m, digest);
+    sha256_map(&m, ret_text);
     file_map_close(&m);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(ret_text + 2 * i, 3, "%02x", digest[i]);
     return 0;
 }

@@ -286,3 +286,8 @@ const char *checkpoint_file(const struct checkpoint *c, size_t i)
 {
     return c->file[i].path;
 }
+
+void checkpoint_digest(const struct checkpoint *c, size_t i, char ret_text[SHA256_TEXT_BYTES])
+{
+    sha256_map(&c->file[i].map, ret_text);
+}

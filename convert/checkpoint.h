@@ -13,6 +13,7 @@
 #ifndef CONVERT_CHECKPOINT_H
 #define CONVERT_CHECKPOINT_H
 
+#include "base/sha256.h"
 #include "convert/tensors.h"
 
 #define CHECKPOINT_FILES_MAX 256
@@ -33,5 +34,7 @@ const struct tensors *checkpoint_tensors(const struct checkpoint *c);
 /* The files that it was read from, as they were named. */
 size_t checkpoint_n_files(const struct checkpoint *c);
 const char *checkpoint_file(const struct checkpoint *c, size_t i);
+/* SHA-256 of the bytes that the tensors lie in, whatever stands under the name by now. */
+void checkpoint_digest(const struct checkpoint *c, size_t i, char ret_text[SHA256_TEXT_BYTES]);
 
 #endif

@@ -40,30 +40,45 @@ struct request {
 
 /* ---- what config.json says ---- */
 
-static int add_source(struct bundle_config *c, const char *network, const char *family,
-                      const char *file, struct err *e)
+/* One more, without its digest; NULL: e says why. */
+static struct bundle_source *add_source(struct bundle_config *c, const char *network,
+                                        const char *family, const char *file, struct err *e)
 {
     struct bundle_source *s = &c->source[c->n_sources];
 
-    if (c->n_sources == BUNDLE_SOURCES_MAX)
-        return err_set(e, ERR_TOO_LARGE, "over %d files to convert from", BUNDLE_SOURCES_MAX);
+    if (c->n_sources == BUNDLE_SOURCES_MAX) {
+        err_set(e, ERR_TOO_LARGE, "over %d files to convert from", BUNDLE_SOURCES_MAX);
+        return NULL;
+    }
     snprintf(s->network, sizeof s->network, "%s", network);
     snprintf(s->family, sizeof s->family, "%s", family);
     snprintf(s->file, sizeof s->file, "%s", strrchr(file, '/') ? strrchr(file, '/') + 1 : file);
     c->n_sources++;
-    return sha256_file(file, s->sha256, e);
+    return s;
+}
+
+static int add_network(struct bundle_config *c, enum network n, const struct checkpoint *from,
+                       const struct family *f, struct err *e)
+{
+    for (size_t i = 0; i < checkpoint_n_files(from); i++) {
+        struct bundle_source *s =
+            add_source(c, family_network_name(n), f->name, checkpoint_file(from, i), e);
+        if (!s)
+            return -1;
+        checkpoint_digest(from, i, s->sha256);
+    }
+    return 0;
 }
 
 static int add_sources(struct conversion *c, const char *vocabulary, struct err *e)
 {
-    for (int n = 0; n < N_NETWORKS; n++) {
-        const struct checkpoint *from = c->in.of[n].checkpoint;
-        for (size_t i = 0; i < checkpoint_n_files(from); i++)
-            if (add_source(&c->config, family_network_name((enum network)n),
-                           c->in.of[n].family->name, checkpoint_file(from, i), e))
-                return -1;
-    }
-    return add_source(&c->config, "vocab", "BPE merges", vocabulary, e);
+    struct bundle_source *s;
+
+    for (int n = 0; n < N_NETWORKS; n++)
+        if (add_network(&c->config, (enum network)n, c->in.of[n].checkpoint, c->in.of[n].family, e))
+            return -1;
+    s = add_source(&c->config, "vocab", "BPE merges", vocabulary, e);
+    return s ? sha256_file(vocabulary, s->sha256, e) : -1;
 }
 
 /* The last part of a path, without slashes behind it. */
@@ -120,7 +135,7 @@ static int prepare(struct conversion *c, FILE *out, struct err *e)
     if (inputs_open(&c->in, o, out, e) || inputs_plan(&c->in, e))
         return -1;
     describe(c);
-    if (read_vocabulary(c, e))
+    if (bundle_config_check(&c->config, e) || read_vocabulary(c, e))
         return -1;
     return *o->licence_file ? file_read(o->licence_file, LICENCE_MAX, &c->licence, e) : 0;
 }
@@ -253,6 +268,6 @@ int conversion_run(const struct options *o, const volatile sig_atomic_t *stop, F
     buf_release(&c.vocabulary);
     buf_release(&c.licence);
     if (!failed)
-        fprintf(out, "written to %s\n", o->output);
+        fprintf(out, "written to %s; clipgend --bundle %s serves it\n", o->output, o->output);
     return failed ? -1 : 0;
 }

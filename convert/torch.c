@@ -52,6 +52,9 @@ int torch_storage_of(const struct pickle *persistent, struct torch_storage *ret_
         return err_set(e, ERR_UNSUPPORTED, "a storage inside another (torch before 0.4)");
     if (storage_dtype(type, &s.dtype, e))
         return -1;
+    if (key->text.n > TORCH_KEY_MAX)
+        return err_set(e, ERR_FORMAT, "the name of its storage has %zu bytes, at most %d",
+                       key->text.n, TORCH_KEY_MAX);
     s.key = key->text;
     s.numel = (size_t)numel;
     *ret_storage = s;
@@ -72,15 +75,20 @@ static int read_sizes(const struct pickle *list, const char *what, int *ret_n,
     return 0;
 }
 
-/* Elements of the shape, and the place behind the last one; -1: more than 64 bits count. */
+/* Elements of the shape, and the place behind the last one; -1: more than 64 bits count, even if a
+ * size of 0 makes nothing of them. */
 static int measure(const struct view *v, size_t offset, size_t *ret_count, size_t *ret_end,
                    struct err *e)
 {
     size_t count = 1, end = offset, step;
+    bool empty = false;
 
-    for (int i = 0; i < v->n_dims; i++)
-        if (!num_mul(count, (size_t)v->dim[i], &count))
+    for (int i = 0; i < v->n_dims; i++) {
+        empty |= v->dim[i] == 0;
+        if (!num_mul(count, v->dim[i] ? (size_t)v->dim[i] : 1, &count) || count > INT64_MAX)
             goto too_many;
+    }
+    count = empty ? 0 : count;
     for (int i = 0; i < v->n_dims && count; i++)
         if (!num_mul((size_t)v->dim[i] - 1, (size_t)v->stride[i], &step) ||
             !num_add(end, step, &end))
@@ -200,6 +208,8 @@ static int walk_dict(struct walk *w, const struct pickle *dict, int depth, struc
         return err_set(e, ERR_TOO_LARGE, "%.96s: nested deeper than %d", w->name, DEPTH_MAX);
     for (size_t i = 0; i + 1 < dict->n && !failed; i += 2) {
         const struct pickle *key = dict->item[i];
+        if (++w->steps > STEPS_MAX)
+            return err_set(e, ERR_TOO_LARGE, "more than %d values", STEPS_MAX);
         if (key->type != PICKLE_TEXT) /* of optimisers: parameters by number */
             continue;
         if (!extend_name(w, &key->text))
@@ -229,8 +239,6 @@ static int walk_call(struct walk *w, const struct pickle *p, int depth, struct e
 
 static int walk_value(struct walk *w, const struct pickle *p, int depth, struct err *e)
 {
-    if (++w->steps > STEPS_MAX)
-        return err_set(e, ERR_TOO_LARGE, "more than %d values", STEPS_MAX);
     if (p->type == PICKLE_DICT)
         return walk_dict(w, p, depth + 1, e);
     return p->type == PICKLE_CALL ? walk_call(w, p, depth, e) : 0;

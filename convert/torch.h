@@ -9,6 +9,8 @@
 #include "convert/pickle.h"
 #include "convert/tensors.h"
 
+#define TORCH_KEY_MAX 64 /* bytes: torch writes numbers */
+
 /* The storage that a persistent value names. */
 struct torch_storage {
     struct pickle_text key;

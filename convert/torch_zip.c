@@ -11,7 +11,6 @@
 #include "convert/zip.h"
 
 #define PICKLE_NAME "data.pkl"
-#define KEY_MAX 64
 
 struct archive {
     struct zip *zip;
@@ -51,7 +50,7 @@ static int find_prefix(struct archive *a, struct err *e)
 static int find_record(const struct archive *a, const char *name, const struct zip_record **ret,
                        struct err *e)
 {
-    char path[ZIP_NAME_MAX + KEY_MAX + 16];
+    char path[ZIP_NAME_MAX + TORCH_KEY_MAX + 16];
 
     snprintf(path, sizeof path, "%s%s", a->prefix, name);
     return zip_find(a->zip, path, ret, e);
@@ -76,12 +75,9 @@ static int locate(void *ctx, struct torch_storage *s, struct err *e)
 {
     const struct archive *a = ctx;
     const struct zip_record *r;
-    char name[KEY_MAX + 8];
+    char name[TORCH_KEY_MAX + 8];
     size_t bytes;
 
-    if (s->key.n > KEY_MAX)
-        return err_set(e, ERR_FORMAT, "the name of its storage has %zu bytes, at most %d", s->key.n,
-                       KEY_MAX);
     snprintf(name, sizeof name, "data/%.*s", (int)s->key.n, s->key.s);
     if (find_record(a, name, &r, e))
         return -1;

@@ -30,7 +30,7 @@ enum weights_dtype bundle_dtype(enum weights_dtype dtype, const char *name)
 
     if (i == CONDITION) /* its means are few, and a difference is taken of them */
         return W_F32;
-    return weights_in_blocks(dtype) && !IN_FORMAT[i] ? W_F32 : dtype;
+    return weights_in_blocks(dtype) && !(i < N_NETWORKS && IN_FORMAT[i]) ? W_F32 : dtype;
 }
 
 /* In the order of PREFIXES. */

@@ -69,6 +69,9 @@ struct bundle {
 
 /* Reads config.json alone. */
 int bundle_config_read(const char *dir, struct bundle_config *ret_config, struct err *e);
+/* Whether it may be written: names, every network within its limits, the networks fitting each
+ * other. */
+int bundle_config_check(const struct bundle_config *c, struct err *e);
 /* Checks and writes config.json into dir, atomically: the last file of a bundle to be written. */
 int bundle_config_write(const char *dir, const struct bundle_config *c, struct err *e);
 /* Loads a bundle into device memory. format: of the matrices of CLIP and of the transformer; AUTO:

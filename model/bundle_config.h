@@ -17,7 +17,5 @@ int bundle_config_parse(const char *text, size_t n, struct bundle_config *ret_co
                         struct err *e);
 /* Appends the same as text. */
 int bundle_config_format(const struct bundle_config *c, struct buf *out, struct err *e);
-/* Every network within its limits, and the networks fitting each other. */
-int bundle_config_check(const struct bundle_config *c, struct err *e);
 
 #endif

@@ -51,10 +51,11 @@ static int read_dtype(struct weights_entry *t, const json_t *j, struct err *e)
                    name);
 }
 
-/* Fills dims and bytes. */
+/* Fills dims and bytes. Sizes beside a zero are counted too: strides are products of them. */
 static int read_shape(struct weights_entry *t, const json_t *j, struct err *e)
 {
-    size_t n = json_array_size(j);
+    size_t n = json_array_size(j), bytes;
+    bool empty = false;
 
     if (!json_is_array(j))
         return err_set(e, ERR_FORMAT, "shape is missing or no list");
@@ -62,15 +63,17 @@ static int read_shape(struct weights_entry *t, const json_t *j, struct err *e)
         return err_set(e, ERR_FORMAT, "shape has %zu dimensions, at most %d are allowed", n,
                        WEIGHTS_DIMS_MAX);
     t->n_dims = (int)n;
-    t->bytes = weights_dtype_size(t->dtype);
+    bytes = weights_dtype_size(t->dtype);
     for (size_t i = 0; i < n; i++) {
         const json_t *d = json_array_get(j, i);
         if (!json_is_integer(d) || json_integer_value(d) < 0)
             return err_set(e, ERR_FORMAT, "dimension %zu of the shape is no size", i);
         t->dim[i] = json_integer_value(d);
-        if (!num_mul(t->bytes, (size_t)t->dim[i], &t->bytes) || t->bytes > INT64_MAX)
+        empty |= t->dim[i] == 0;
+        if (!num_mul(bytes, t->dim[i] ? (size_t)t->dim[i] : 1, &bytes) || bytes > INT64_MAX)
             return err_set(e, ERR_FORMAT, "shape has more bytes than 64 bits can count");
     }
+    t->bytes = empty ? 0 : bytes;
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* One state dictionary in every container comes out the same; defective files are refused with
  * words. tools/make-reference made the files. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "convert/checkpoint.h"
@@ -219,6 +220,33 @@ static void bad_indexes_are_refused(void **state)
     }
 }
 
+/* A safetensors file without data. */
+static void write_header(const char *path, const char *header)
+{
+    char text[256] = { 0 };
+    size_t n = strlen(header);
+    struct err e = { 0 };
+
+    text[0] = (char)n;
+    memcpy(text + 8, header, n);
+    assert_int_equal(file_write(path, text, 8 + n, &e), 0);
+}
+
+/* What would hang, or reach the terminal of who reads the message. */
+static void odd_files_are_refused(void **state)
+{
+    (void)state;
+    const char *path = tmp_path("odd");
+
+    write_header(path, "{\"\\u001b[2J\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}");
+    check_refused(path, "tensor  [2J: its name has control characters");
+    write_header(path, "{\"a\":{\"dtype\":\"F32\",\"shape\":[0,4294967296,4294967296],"
+                       "\"data_offsets\":[0,0]}}");
+    check_refused(path, "tensor a: shape has more bytes than 64 bits can count");
+    assert_int_equal(mkfifo(tmp_path("fifo"), 0600), 0);
+    check_refused(tmp_path("fifo"), "not a regular file"); /* and not waited for */
+}
+
 /* A shard that has other tensors than the index says. */
 static void shards_must_agree_with_their_index(void **state)
 {
@@ -320,6 +348,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(defective_files_are_refused_with_words),
     cmocka_unit_test(other_files_are_named),
     cmocka_unit_test(bad_indexes_are_refused),
+    cmocka_unit_test(odd_files_are_refused),
     cmocka_unit_test(shards_must_agree_with_their_index),
     cmocka_unit_test(every_tensor_is_listed),
     cmocka_unit_test(ranges_leave_nan_out),
