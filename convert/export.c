@@ -148,6 +148,26 @@ static const char *const HOW_TO_LOAD[] = {
                           "```\n",
 };
 
+/* The flags that say what no tensor does; Hugging Face's files beside CLIP say its part. */
+static void put_way_back(const struct bundle_config *c, enum options_export how, struct buf *out)
+{
+    buf_puts(out, "\nA bundle for clipgend is made of it again by\n\n```sh\nclipgen-convert");
+    if (how == OPTIONS_EXPORT_HF)
+        buf_puts(out, " --clip .");
+    else
+        buf_printf(out,
+                   " --clip clip.safetensors --clip-activation %s \\\n    --clip-heads %d "
+                   "--clip-text-heads %d --vocab MERGES",
+                   c->clip.quick_gelu ? "quick_gelu" : "gelu", c->clip.image.heads,
+                   c->clip.text.heads);
+    buf_printf(out,
+               " --gpt gpt.safetensors --gpt-heads %d \\\n    --vqgan vqgan.safetensors "
+               "--vqgan-groups %d --vqgan-eps %g --vqgan-unit-codes %s \\\n    --vqgan-range %s "
+               "--output BUNDLE\n```\n",
+               c->gpt.heads, c->vqgan.groups, (double)c->vqgan.norm_eps,
+               c->vqgan.unit_codes ? "yes" : "no", c->vqgan.unit_range ? "unit" : "signed");
+}
+
 static void put_readme(const struct export *x, enum options_export how, struct buf *out)
 {
     const struct bundle_config *c = &x->config;
@@ -165,6 +185,7 @@ static void put_readme(const struct export *x, enum options_export how, struct b
                    : "",
         c->vqgan.groups, (double)c->vqgan.norm_eps,
         c->vqgan.unit_codes ? "; codes are compared at unit length" : "");
+    put_way_back(c, how, out);
     buf_printf(out, "\nLicence: %s\n", c->licence[0] ? c->licence : "not given");
 }
 

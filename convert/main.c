@@ -12,16 +12,33 @@
 
 static void help(void)
 {
-    puts("usage: clipgen-convert --clip FILE|DIR --gpt FILE --vqgan FILE --output DIR [flags]\n"
-         "       clipgen-convert --inspect FILE\n"
-         "       clipgen-convert --verify BUNDLE\n"
-         "       clipgen-convert --export hfailab|hf --bundle BUNDLE --output DIR\n\n"
-         "Makes a bundle for clipgend of PyTorch and safetensors checkpoints, without Python and "
-         "without\nrunning anything that is in them. Whose weights they are and their sizes are "
-         "read off the tensors.\n\n"
-         "  clipgen-convert --clip ViT-B-32.pt --gpt gpt_coco.pt --vqgan vqgan_coco.pt \\\n"
-         "      --vocab bpe_simple_vocab_16e6.txt.gz --output models/coco\n");
+    puts(
+        "usage: clipgen-convert --clip FILE|DIR --gpt FILE --vqgan FILE --output DIR [flags]\n"
+        "       clipgen-convert --inspect FILE\n"
+        "       clipgen-convert --verify BUNDLE\n"
+        "       clipgen-convert --export hfailab|hf --bundle BUNDLE --output DIR\n"
+        "\n"
+        "Makes a bundle for clipgend of published weights, without Python and without running\n"
+        "anything that is in them. Files of torch.save old and new, TorchScript, Lightning and\n"
+        "safetensors, also in shards; a directory means the weights in it. Whose they are and all\n"
+        "sizes are read off the tensors and printed; what no tensor tells is a flag, or in a\n"
+        "config.json beside them.\n"
+        "\n"
+        "  CLIP         OpenAI's ViT, Hugging Face's CLIPModel, OpenCLIP\n"
+        "  transformer  HFAiLab/clip-gen, or what --export hfailab wrote\n"
+        "  VQGAN        HFAiLab/clip-gen, taming-transformers f16, LlamaGen, min-dalle\n"
+        "\n"
+        "Examples\n"
+        "  clipgen-convert --inspect vqgan_coco.pt               what is in a file\n"
+        "  clipgen-convert --clip ViT-B-32.pt --gpt gpt_coco.pt --vqgan vqgan_coco.pt \\\n"
+        "      --vocab bpe_simple_vocab_16e6.txt.gz --licence MIT --output models/coco\n"
+        "  clipgend --bundle models/coco                         serves it\n"
+        "  clipgen-convert --verify models/coco                  whether it is whole\n"
+        "  clipgen-convert --export hf --bundle models/coco --output pytorch\n"
+        "\n"
+        "docs/WEIGHTS.md says where weights are and what their licences are.\n");
     conf_help(OPTIONS_ROWS, stdout);
+    puts("\nExit status: 0 done, 1 refused or failed, and nothing was written, 2 used wrongly.");
 }
 
 static int read_options(int argc, char **argv, struct options *o, struct err *e)
