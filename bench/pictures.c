@@ -123,11 +123,13 @@ static int finish_done(struct drawing *d, struct err *e)
     return 0;
 }
 
+/* And until there is a picture. */
 static int draw_for(struct drawing *d, int64_t ns, struct err *e)
 {
     int64_t until = clock_ns() + ns;
 
-    while (clock_ns() < until)
+    d->drawn = 0;
+    while (clock_ns() < until || d->drawn == 0)
         if (begin_all(d, e) || gen_step(d->gen, e) || finish_done(d, e))
             return -1;
     return 0;
@@ -142,7 +144,6 @@ static int run(const struct options *o, struct err *e)
                  draw_for(&d, WARM_UP_NS, e);
 
     if (!failed) {
-        d.drawn = 0;
         start = clock_ns();
         failed = draw_for(&d, (int64_t)(o->seconds * 1e9), e);
     }
@@ -160,18 +161,26 @@ static void help(void)
     conf_help(ROWS, stdout);
 }
 
+static int read_flags(int argc, char **argv, struct options *o, struct err *e)
+{
+    int rest;
+
+    if (conf_defaults(ROWS, o, e) || conf_args(ROWS, o, argc, argv, NULL, &rest, e))
+        return -1;
+    return rest == argc ? 0 : err_set(e, ERR_INVALID, "unexpected argument '%.60s'", argv[rest]);
+}
+
 int main(int argc, char **argv)
 {
     struct options o = { 0 };
     struct err e = { 0 };
-    int rest, failed;
+    int failed;
 
     if (conf_peek(argc, argv, "help")) {
         help();
         return 0;
     }
-    failed = conf_defaults(ROWS, &o, &e) || conf_args(ROWS, &o, argc, argv, NULL, &rest, &e) ||
-             run(&o, &e);
+    failed = read_flags(argc, argv, &o, &e) || run(&o, &e);
     if (failed)
         fprintf(stderr, "bench/pictures: %s\n", e.msg);
     conf_release(ROWS, &o);

@@ -183,19 +183,27 @@ static int run_rounds(const struct options *o, struct err *e)
     return failed;
 }
 
+static int read_flags(int argc, char **argv, struct options *o, struct err *e)
+{
+    int rest;
+
+    if (conf_defaults(ROWS, o, e) || conf_args(ROWS, o, argc, argv, NULL, &rest, e))
+        return -1;
+    return rest == argc ? 0 : err_set(e, ERR_INVALID, "unexpected argument '%.60s'", argv[rest]);
+}
+
 int main(int argc, char **argv)
 {
     struct options o = { 0 };
     struct err e = { 0 };
-    int rest, failed;
+    int failed;
 
     if (conf_peek(argc, argv, "help")) {
         puts("Usage: bench/serve [flags]\n");
         conf_help(ROWS, stdout);
         return 0;
     }
-    failed = conf_defaults(ROWS, &o, &e) || conf_args(ROWS, &o, argc, argv, NULL, &rest, &e) ||
-             run_rounds(&o, &e);
+    failed = read_flags(argc, argv, &o, &e) || run_rounds(&o, &e);
     if (failed)
         fprintf(stderr, "bench/serve: %s\n", e.msg);
     conf_release(ROWS, &o);
