@@ -87,6 +87,38 @@ static int new_bundle(const struct bundle_config *c, struct device *dev, struct 
     return 0;
 }
 
+static int plan_params(struct bundle *b, size_t *ret_bytes, struct err *e)
+{
+    struct param_list *lists[N_NETWORKS];
+    size_t bytes;
+
+    lists_of(b, lists);
+    *ret_bytes = 0;
+    for (int i = 0; i < N_NETWORKS; i++) {
+        if (param_list_plan_packed(lists[i], b->dev, IN_FORMAT[i] ? b->format : PARAM_PLAIN, &bytes,
+                                   e))
+            return err_prefix(e, "%s ", PREFIXES[i]);
+        *ret_bytes += bytes;
+    }
+    return 0;
+}
+
+int bundle_plan(const struct bundle_config *c, struct device *dev, enum param_format format,
+                struct bundle **ret_bundle, size_t *ret_bytes, struct err *e)
+{
+    struct bundle *b;
+
+    if (new_bundle(c, dev, &b, e))
+        return -1;
+    b->format = format;
+    if (plan_params(b, ret_bytes, e)) {
+        bundle_close(b);
+        return -1;
+    }
+    *ret_bundle = b;
+    return 0;
+}
+
 int bundle_new(const struct bundle_config *c, struct device *dev, enum param_format format,
                struct bundle **ret_bundle, struct err *e)
 {

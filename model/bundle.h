@@ -98,6 +98,10 @@ enum weights_dtype bundle_dtype(enum weights_dtype dtype, const char *name);
  * (made if absent). Only bundles in PARAM_PLAIN. */
 int bundle_save(const struct bundle *b, const char *dir, enum weights_dtype dtype,
                 const char *vocab_path, struct err *e);
+/* A bundle with the shapes of its parameters as the device would hold them, and no memory for them:
+ * for gen_plan. ret_bytes: device memory that they would take. The tokenizer is NULL. */
+int bundle_plan(const struct bundle_config *c, struct device *dev, enum param_format format,
+                struct bundle **ret_bundle, size_t *ret_bytes, struct err *e);
 /* A bundle whose parameters are allocated but not loaded (tests, benchmarks, the trainer's `bundle`
  * stage). The tokenizer is NULL. */
 int bundle_new(const struct bundle_config *c, struct device *dev, enum param_format format,

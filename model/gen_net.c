@@ -193,18 +193,18 @@ static int plan(struct gen_net *net, struct arena *a, struct err *e)
     return pass_finish(&p, e);
 }
 
-static int take_arena(struct gen_net *net, struct err *e)
+/* Bytes of the arena. */
+static int plan_arena(struct gen_net *net, size_t *ret_bytes, struct err *e)
 {
     struct arena planned;
-    size_t bytes = 0;
     int rc = arena_init_planning(&planned, ARENA_HOST_BYTES, e);
 
-    if (!rc) {
-        rc = plan(net, &planned, e);
-        bytes = arena_peak(&planned);
-        arena_free(&planned);
-    }
-    return rc ? -1 : arena_init(&net->arena, net->b->dev, bytes, ARENA_HOST_BYTES, e);
+    if (rc)
+        return -1;
+    rc = plan(net, &planned, e);
+    *ret_bytes = arena_peak(&planned);
+    arena_free(&planned);
+    return rc ? -1 : 0;
 }
 
 /* In f32 all of it is; beside coarser weights a finer cache would only cost time. */
@@ -213,27 +213,55 @@ static enum dtype cache_dtype(const struct bundle *b)
     return b->format == PARAM_PLAIN || b->format == PARAM_F32 ? DTYPE_F32 : DTYPE_F16;
 }
 
-static int take_memory(struct gen_net *net, struct err *e)
+static int take_host(struct gen_net *net, struct err *e)
 {
-    const struct gpt_config *c = &net->b->config.gpt;
-
     net->words = mem_alloc((size_t)N_COLUMNS * (size_t)net->stride, sizeof *net->words);
     net->cond = mem_alloc((size_t)(net->rows * embed_dim(net)), sizeof *net->cond);
     if (!net->words || !net->cond)
         return err_set(e, ERR_NOMEM, "no memory for %d rows", net->rows);
-    if (kv_init(&net->kv, net->b->dev, cache_dtype(net->b), c->layers, net->rows, c->tokens,
-                c->width, e))
-        return -1;
-    return take_arena(net, e);
+    return 0;
 }
 
-int gen_net_init(struct gen_net *net, struct bundle *b, int rows, struct err *e)
+static int take_device(struct gen_net *net, struct err *e)
+{
+    const struct gpt_config *c = &net->b->config.gpt;
+    size_t bytes;
+
+    if (kv_init(&net->kv, net->b->dev, cache_dtype(net->b), c->layers, net->rows, c->tokens,
+                c->width, e) ||
+        plan_arena(net, &bytes, e))
+        return -1;
+    return arena_init(&net->arena, net->b->dev, bytes, ARENA_HOST_BYTES, e);
+}
+
+static int begin_net(struct gen_net *net, struct bundle *b, int rows, struct err *e)
 {
     *net = (struct gen_net){ .b = b, .rows = rows };
     if (rows < 1 || rows > GEN_ROWS_MAX)
         return err_set(e, ERR_INVALID, "rows: %d is outside 1..%d", rows, GEN_ROWS_MAX);
     net->stride = (rows + ALIGN_WORDS - 1) / ALIGN_WORDS * ALIGN_WORDS;
-    if (take_memory(net, e)) {
+    return 0;
+}
+
+int gen_net_plan(struct bundle *b, int rows, size_t *ret_bytes, struct err *e)
+{
+    const struct gpt_config *c = &b->config.gpt;
+    struct gen_net net;
+    size_t bytes;
+
+    if (begin_net(&net, b, rows, e) ||
+        kv_plan(&net.kv, cache_dtype(b), c->layers, rows, c->tokens, c->width, e) ||
+        plan_arena(&net, &bytes, e))
+        return -1;
+    *ret_bytes = bytes + kv_bytes(&net.kv);
+    return 0;
+}
+
+int gen_net_init(struct gen_net *net, struct bundle *b, int rows, struct err *e)
+{
+    if (begin_net(net, b, rows, e))
+        return -1;
+    if (take_host(net, e) || take_device(net, e)) {
         gen_net_release(net);
         return -1;
     }

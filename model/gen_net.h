@@ -34,6 +34,8 @@ struct gen_line {
     const struct gen_settings *settings;
 };
 
+/* Device bytes that gen_net_init takes; b may have shapes alone (bundle_plan). */
+int gen_net_plan(struct bundle *b, int rows, size_t *ret_bytes, struct err *e);
 int gen_net_init(struct gen_net *net, struct bundle *b, int rows, struct err *e);
 void gen_net_release(struct gen_net *net);
 

@@ -94,7 +94,12 @@ void gen_free(struct gen *g)
 
 size_t gen_bytes(const struct gen *g)
 {
-    return g->net.arena.size + tensor_bytes(&g->net.kv.keys) + tensor_bytes(&g->net.kv.values);
+    return g->net.arena.size + kv_bytes(&g->net.kv);
+}
+
+int gen_plan(struct bundle *b, int rows, size_t *ret_bytes, struct err *e)
+{
+    return gen_net_plan(b, rows, ret_bytes, e) ? err_prefix(e, "generation: ") : 0;
 }
 
 /* ---- embeddings ---- */

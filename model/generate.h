@@ -39,6 +39,8 @@ int gen_new(struct bundle *b, int rows, struct gen **ret_gen, struct err *e);
 void gen_free(struct gen *g);
 /* Device bytes that gen_new takes (caches, activations of a step, the decoder). */
 size_t gen_bytes(const struct gen *g);
+/* The same before it does; b: opened, or only planned (bundle_plan). */
+int gen_plan(struct bundle *b, int rows, size_t *ret_bytes, struct err *e);
 
 /* The square of a picture that CLIP looks at: over white, bicubic, centre crop. Any thread. */
 int gen_fit_image(const struct gen *g, const struct image *img, struct image *ret_square,

@@ -202,14 +202,24 @@ static int plan_packed(struct param *param, const struct device *dev, enum param
     return device_packed(dev, FORMAT_DTYPES[format], v->dim[0], v->dim[1], &param->value, e);
 }
 
-int param_list_alloc_packed(struct param_list *l, struct device *dev, enum param_format format,
-                            struct err *e)
+int param_list_plan_packed(struct param_list *l, const struct device *dev, enum param_format format,
+                           size_t *ret_bytes, struct err *e)
 {
     if (param_list_check(l, e))
         return -1;
     for (int i = 0; i < l->n; i++)
         if (plan_packed(l->item[i], dev, format, e))
             return err_prefix(e, "%s: ", l->item[i]->name);
+    return block_bytes(l, false, ret_bytes, e);
+}
+
+int param_list_alloc_packed(struct param_list *l, struct device *dev, enum param_format format,
+                            struct err *e)
+{
+    size_t bytes;
+
+    if (param_list_plan_packed(l, dev, format, &bytes, e))
+        return -1;
     return param_list_alloc(l, dev, false, e);
 }
 

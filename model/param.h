@@ -75,7 +75,11 @@ int param_list_check(const struct param_list *l, struct err *e);
 
 /* Device memory for all values (and, with_grads, for gradients of all but buffers, zeroed). */
 int param_list_alloc(struct param_list *l, struct device *dev, bool with_grads, struct err *e);
-/* The same without gradients, matrices in a format. UNSUPPORTED: the device has it not. */
+/* Shapes, and how many bytes they would take: for planning. UNSUPPORTED: the device has not the
+ * format. */
+int param_list_plan_packed(struct param_list *l, const struct device *dev, enum param_format format,
+                           size_t *ret_bytes, struct err *e);
+/* The same with memory: values without gradients, matrices in a format. */
 int param_list_alloc_packed(struct param_list *l, struct device *dev, enum param_format format,
                             struct err *e);
 /* Gives a parameter of the list all its values, in the order of its dimensions. */

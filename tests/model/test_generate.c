@@ -605,6 +605,30 @@ static void test_encode_fits_any_size(void **state)
     bench_close(&t);
 }
 
+/* What is planned without memory is what is taken. */
+static void test_plan(void **state)
+{
+    static const enum param_format FORMATS[] = { PARAM_F32, PARAM_Q8_0, PARAM_PLAIN };
+    struct err e = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof FORMATS / sizeof FORMATS[0]; i++) {
+        struct bench t = bench_open_in(FORMATS[i], true, 5, 1);
+        struct bundle *planned;
+        size_t weights, work;
+        golden_ok(bundle_plan(&t.b->config, t.dev, FORMATS[i], &planned, &weights, &e), &e);
+        golden_ok(gen_plan(planned, 5, &work, &e), &e);
+        assert_int_equal(work, gen_bytes(t.g));
+        assert_true(weights > 0 && !planned->gpt_params.values);
+        golden_ok(gen_plan(planned, 6, &work, &e), &e);
+        assert_true(work > gen_bytes(t.g));
+        assert_int_equal(gen_plan(planned, 0, &work, &e), -1);
+        assert_string_equal(e.msg, "generation: rows: 0 is outside 1..128");
+        bundle_close(planned);
+        bench_close(&t);
+    }
+}
+
 static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_reference),
     cmocka_unit_test(test_company_changes_nothing),
@@ -620,6 +644,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_embed_image),
     cmocka_unit_test(test_encode_reference),
     cmocka_unit_test(test_encode_fits_any_size),
+    cmocka_unit_test(test_plan),
 };
 
 TEST_MAIN(TESTS)
