@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -54,6 +55,9 @@ int file_sync_dir(const char *dir, struct err *e);
 int file_sync_parent(const char *path, struct err *e);
 
 bool file_exists(const char *path);
+/* A number that is another one once the file is: of device, inode, size and time of change. 0:
+ * there is none. */
+uint64_t file_version(const char *path);
 bool file_is_dir(const char *path);
 /* The directory that holds path: "a/b" -> "a", "b" -> "."; NULL when memory is out. mem_free. */
 char *file_parent(const char *path);

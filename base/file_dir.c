@@ -18,6 +18,20 @@ static int set_nomem(struct err *e, const char *path)
     return err_set(e, ERR_NOMEM, "%s: out of memory", path);
 }
 
+uint64_t file_version(const char *path)
+{
+    uint64_t version = 0xcbf29ce484222325; /* FNV-1a, word by word */
+    struct stat st;
+
+    if (stat(path, &st))
+        return 0;
+    const uint64_t words[] = { st.st_dev, st.st_ino, (uint64_t)st.st_size,
+                               (uint64_t)st.st_mtim.tv_sec, (uint64_t)st.st_mtim.tv_nsec };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        version = (version ^ words[i]) * 0x100000001b3;
+    return version | 1; /* never 0 */
+}
+
 bool file_exists(const char *path)
 {
     return access(path, F_OK) == 0;

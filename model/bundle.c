@@ -176,6 +176,13 @@ static enum param_format as_stored(const struct weights *w)
     }
 }
 
+static int take_format(struct bundle *b, const struct weights *w, struct err *e)
+{
+    (void)e;
+    b->format = as_stored(w);
+    return 0;
+}
+
 static int load_networks(struct bundle *b, const struct weights *w, struct err *e)
 {
     struct param_list *lists[N_NETWORKS];
@@ -267,6 +274,22 @@ int bundle_open(const char *dir, struct device *dev, enum param_format format,
         return -1;
     }
     *ret_bundle = b;
+    return 0;
+}
+
+static int format_of(struct bundle *b, const char *path, struct err *e)
+{
+    return with_weights(b, path, take_format, e);
+}
+
+int bundle_format(const char *dir, enum param_format format, enum param_format *ret_format,
+                  struct err *e)
+{
+    struct bundle b = { .format = format };
+
+    if (format == PARAM_AUTO && load_file(dir, BUNDLE_WEIGHTS, &b, format_of, e))
+        return -1;
+    *ret_format = b.format;
     return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "model/vqgan.h"
 #include "model/weights.h"
 
+#define BUNDLE_CONFIG "config.json"
 #define BUNDLE_WEIGHTS "model.safetensors"
 #define BUNDLE_NAME_MAX 64
 #define BUNDLE_LICENCE_MAX 256
@@ -80,6 +81,9 @@ int bundle_config_write(const char *dir, const struct bundle_config *c, struct e
 int bundle_open(const char *dir, struct device *dev, enum param_format format,
                 struct bundle **ret_bundle, struct err *e);
 void bundle_close(struct bundle *b);
+/* The format that bundle_open would hold them in: what AUTO is for this bundle. */
+int bundle_format(const char *dir, enum param_format format, enum param_format *ret_format,
+                  struct err *e);
 /* Everything that bundle_open checks, without memory for the weights: config.json, the name and
  * shape of every tensor, the vocabulary. */
 int bundle_check(const char *dir, struct err *e);

@@ -8,7 +8,6 @@
 #include "base/buf.h"
 #include "model/bundle.h"
 
-#define BUNDLE_CONFIG "config.json"
 #define BUNDLE_CONFIG_MAX ((size_t)65536) /* bytes of config.json */
 
 /* Text of config.json -> config. Every field of the table must be there, and no other; then as

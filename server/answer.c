@@ -12,8 +12,8 @@
 /* ---- files ---- */
 
 /* p: the picture whose words go along. */
-static int encode(const struct engine_info *info, const struct job *job, const struct picture *p,
-                  const struct image *img, enum format format, struct buf *out, struct err *e)
+static int encode(const struct job *job, const struct picture *p, const struct image *img,
+                  enum format format, struct buf *out, struct err *e)
 {
     const char *text[] = { "parameters", NULL, "Software", "clipgen " CLIPGEN_VERSION };
     struct format_options o = { .format = format, .quality = job->request.quality, .text = text };
@@ -22,7 +22,7 @@ static int encode(const struct engine_info *info, const struct job *job, const s
 
     buf_init(&words, REPLY_BODY_MAX);
     if (job->request.metadata && job->request.kind == REQUEST_GENERATE) {
-        parameters_print(job, p, info, &words);
+        parameters_print(job, p, &words);
         text[1] = words.data;
         o.n_text = 2;
     }
@@ -31,12 +31,12 @@ static int encode(const struct engine_info *info, const struct job *job, const s
     return failed ? -1 : 0;
 }
 
-int answer_picture(const struct engine_info *info, const struct job *job, int i, enum format format,
-                   struct buf *ret_file, struct err *e)
+int answer_picture(const struct job *job, int i, enum format format, struct buf *ret_file,
+                   struct err *e)
 {
     const struct picture *p = &job->pictures[i];
 
-    return encode(info, job, p, &p->image, format, ret_file, e);
+    return encode(job, p, &p->image, format, ret_file, e);
 }
 
 static int columns_of(int n)
@@ -48,19 +48,18 @@ static int columns_of(int n)
     return columns;
 }
 
-int answer_sheet(const struct engine_info *info, const struct job *job, enum format format,
-                 struct buf *ret_file, struct err *e)
+int answer_sheet(const struct job *job, enum format format, struct buf *ret_file, struct err *e)
 {
     struct image imgs[REQUEST_CANDIDATES_MAX], sheet;
     int n = job->n_pictures, failed;
 
     if (n == 1)
-        return answer_picture(info, job, 0, format, ret_file, e);
+        return answer_picture(job, 0, format, ret_file, e);
     for (int i = 0; i < n; i++)
         imgs[i] = job->pictures[i].image; /* borrowed */
     if (image_grid(imgs, n, columns_of(n), GRID_GAP, &sheet, e))
         return -1;
-    failed = encode(info, job, &job->pictures[0], &sheet, format, ret_file, e);
+    failed = encode(job, &job->pictures[0], &sheet, format, ret_file, e);
     image_release(&sheet);
     return failed;
 }
@@ -85,13 +84,13 @@ static json_t *base64_json(const struct buf *bytes, struct err *e)
     return s ? s : no_memory(e);
 }
 
-json_t *answer_base64(const struct engine_info *info, const struct job *job, int i, struct err *e)
+json_t *answer_base64(const struct job *job, int i, struct err *e)
 {
     struct buf file;
     json_t *s = NULL;
 
     buf_init(&file, REPLY_BODY_MAX);
-    if (!answer_picture(info, job, i, (enum format)job->request.output_format, &file, e))
+    if (!answer_picture(job, i, (enum format)job->request.output_format, &file, e))
         s = base64_json(&file, e);
     buf_release(&file);
     return s;
@@ -129,32 +128,31 @@ json_t *answer_tokens(const int32_t *tokens, int n)
     return list;
 }
 
-static json_t *picture_json(const struct engine_info *info, const struct job *job, int i,
-                            struct err *e)
+static json_t *picture_json(const struct job *job, int i, struct err *e)
 {
     const struct picture *p = &job->pictures[i];
     unsigned returns = job->request.returns;
-    json_t *file = answer_base64(info, job, i, e);
+    json_t *file = answer_base64(job, i, e);
     json_t *o = file ? json_pack("{s:o}", "b64_json", file) : NULL;
 
     if (o && job->request.kind == REQUEST_GENERATE)
         json_object_update_new(o, json_pack("{s:i,s:f,s:I}", "prompt", p->prompt, "score",
                                             (double)p->score, "seed", (json_int_t)p->seed));
     if (o && returns & REQUEST_RETURN_TOKENS)
-        json_object_set_new(o, "tokens", answer_tokens(p->tokens, info->tokens));
+        json_object_set_new(o, "tokens", answer_tokens(p->tokens, job->info.tokens));
     if (o && returns & REQUEST_RETURN_EMBEDDING)
-        json_object_set_new(o, "embedding", answer_floats(p->embed, info->embed_dim));
+        json_object_set_new(o, "embedding", answer_floats(p->embed, job->info.embed_dim));
     return o ? o : file ? no_memory(e) : NULL;
 }
 
-static json_t *pictures_json(const struct engine_info *info, const struct job *job, struct err *e)
+static json_t *pictures_json(const struct job *job, struct err *e)
 {
     json_t *list = json_array();
 
     if (!list)
         return no_memory(e);
     for (int i = 0; i < job->n_pictures; i++) {
-        json_t *picture = picture_json(info, job, i, e);
+        json_t *picture = picture_json(job, i, e);
         if (!picture || json_array_append_new(list, picture)) {
             json_decref(list);
             return picture ? no_memory(e) : NULL;
@@ -189,18 +187,17 @@ static json_t *timings_json(const struct job *job, int64_t encode_ns)
                      "total", ms(clock_ns() - job->arrived_ns));
 }
 
-json_t *answer_json(const struct engine_info *info, const struct job *job, int64_t *encode_ns,
-                    struct err *e)
+json_t *answer_json(const struct job *job, int64_t *encode_ns, struct err *e)
 {
     int64_t begin = clock_ns();
-    json_t *images = pictures_json(info, job, e), *o;
+    json_t *images = pictures_json(job, e), *o;
     const char *format = format_name((enum format)job->request.output_format);
 
     if (!images)
         return NULL;
     *encode_ns += clock_ns() - begin;
     o = json_pack("{s:s,s:I,s:s,s:s,s:o,s:o}", "id", job->id, "created", (json_int_t)clock_unix(),
-                  "model", info->model, "output_format", format, "images", images, "timings_ms",
+                  "model", job->info.model, "output_format", format, "images", images, "timings_ms",
                   timings_json(job, *encode_ns));
     if (o && job->request.kind == REQUEST_GENERATE)
         json_object_set_new(o, "seed", json_integer((json_int_t)job->request.seed));

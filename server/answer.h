@@ -17,21 +17,18 @@ struct json_t;
 
 /* Picture i of the job as a file, with words on how it was made if the request wants them. Appends
  * to ret_file (initialised). */
-int answer_picture(const struct engine_info *info, const struct job *job, int i, enum format format,
-                   struct buf *ret_file, struct err *e);
+int answer_picture(const struct job *job, int i, enum format format, struct buf *ret_file,
+                   struct err *e);
 /* All pictures in one file: the only one as it is, several on a sheet, row by row. */
-int answer_sheet(const struct engine_info *info, const struct job *job, enum format format,
-                 struct buf *ret_file, struct err *e);
+int answer_sheet(const struct job *job, enum format format, struct buf *ret_file, struct err *e);
 /* Picture i in the format of the request, as base64 in a JSON string. NULL: e says why. */
-struct json_t *answer_base64(const struct engine_info *info, const struct job *job, int i,
-                             struct err *e);
+struct json_t *answer_base64(const struct job *job, int i, struct err *e);
 
 /* The same of what a picture looks like so far, without words. */
 struct json_t *answer_partial_base64(const struct job *job, const struct image *img, struct err *e);
 
 /* The whole answer of POST /v1/generate, or NULL. encode_ns: time spent on files is added to it. */
-struct json_t *answer_json(const struct engine_info *info, const struct job *job,
-                           int64_t *encode_ns, struct err *e);
+struct json_t *answer_json(const struct job *job, int64_t *encode_ns, struct err *e);
 
 /* n numbers as a JSON list. NULL without memory. */
 struct json_t *answer_floats(const float *v, int n);

@@ -63,12 +63,10 @@ static json_t *limits_json(const struct app *app)
 
 void api_capabilities(struct app *app, struct exchange *x)
 {
-    const struct engine_info *info = &app->engine->info;
+    json_t *models = api_models_json(app);
 
-    reply_json(&x->reply,
-               json_pack("{s:s,s:o,s:{s:i,s:i,s:i,s:i},s:o,s:o,s:o}", "version", CLIPGEN_VERSION,
-                         "model", api_models_json(app), "sizes", "context", info->context,
-                         "embedding", info->embed_dim, "tokens", info->tokens, "codebook",
-                         info->codebook, "limits", limits_json(app), "output_formats",
-                         words_json(FORMAT_CHOICES), "endpoints", endpoints_json()));
+    reply_json(&x->reply, json_pack("{s:s,s:O,s:o,s:o,s:o,s:o}", "version", CLIPGEN_VERSION,
+                                    "model", json_array_get(models, 0), "models", models, "limits",
+                                    limits_json(app), "output_formats", words_json(FORMAT_CHOICES),
+                                    "endpoints", endpoints_json()));
 }

@@ -38,11 +38,12 @@ static json_t *embedding_json(const struct job *job, int i, int dim)
 
 void api_embeddings_resume(struct app *app, struct exchange *x)
 {
-    const struct engine_info *info = &app->engine->info;
+    const struct engine_info *info = &x->job->info;
     const struct job *job = x->job;
     json_t *data = json_array();
     int tokens = answer_text_tokens(job);
 
+    (void)app;
     if (job->err.code != ERR_NONE) {
         json_decref(data);
         reply_err(&x->reply, &job->err, NULL);
@@ -105,10 +106,11 @@ static json_t *ranking_json(const struct sides *s, int text, int dim)
 
 void api_rank_resume(struct app *app, struct exchange *x)
 {
-    const struct engine_info *info = &app->engine->info;
+    const struct engine_info *info = &x->job->info;
     struct sides sides = sides_of(x->job);
     json_t *data;
 
+    (void)app;
     if (x->job->err.code != ERR_NONE) {
         reply_err(&x->reply, &x->job->err, NULL);
         return;

@@ -31,12 +31,12 @@ static enum format bare_format(const struct exchange *x)
     return wanted > accept_quality(header, "application/json") ? best : FORMAT_COUNT;
 }
 
-static void reply_sheet(const struct app *app, struct exchange *x, enum format format)
+static void reply_sheet(struct exchange *x, enum format format)
 {
     int64_t begin = clock_ns();
     struct err e;
 
-    if (answer_sheet(&app->engine->info, x->job, format, &x->reply.body, &e)) {
+    if (answer_sheet(x->job, format, &x->reply.body, &e)) {
         reply_err(&x->reply, &e, NULL);
         return;
     }
@@ -46,10 +46,10 @@ static void reply_sheet(const struct app *app, struct exchange *x, enum format f
         answer_seeds(x->job, &x->reply);
 }
 
-static void reply_pictures(const struct app *app, struct exchange *x)
+static void reply_pictures(struct exchange *x)
 {
     struct err e;
-    json_t *answer = answer_json(&app->engine->info, x->job, &x->encode_ns, &e);
+    json_t *answer = answer_json(x->job, &x->encode_ns, &e);
 
     if (answer)
         reply_json(&x->reply, answer);
@@ -61,14 +61,15 @@ void api_generate_resume(struct app *app, struct exchange *x)
 {
     enum format bare = x->as_json ? FORMAT_COUNT : bare_format(x);
 
+    (void)app;
     if (x->job->err.code != ERR_NONE) {
         reply_err(&x->reply, &x->job->err, NULL);
         return;
     }
     if (bare == FORMAT_COUNT)
-        reply_pictures(app, x);
+        reply_pictures(x);
     else
-        reply_sheet(app, x, bare);
+        reply_sheet(x, bare);
 }
 
 static void say_partial(struct app *app, struct exchange *x, int i, int k, const struct image *img,

@@ -28,15 +28,15 @@ void api_healthz(struct app *app, struct exchange *x)
 {
     const char *why;
     bool ready = app_ready(app, &why);
-    const struct engine_info *info = &app->engine->info;
+    const struct engine_info info = models_first(app->models);
 
     reply_json(&x->reply,
                json_pack("{s:s,s:s,s:s,s:s,s:I,s:i,s:i,s:{s:i,s:i}}", "status", why ? why : "ok",
-                         "version", CLIPGEN_VERSION, "model", info->model, "device", info->device,
+                         "version", CLIPGEN_VERSION, "model", info.model, "device", info.device,
                          "uptime_s", (json_int_t)((clock_ns() - app->started_ns) / 1000000000),
                          "queue_pictures", queue_pictures(app->queue), "jobs_running",
                          sched_jobs(app->sched), "rows", "used", sched_rows_used(app->sched),
-                         "total", info->rows));
+                         "total", info.rows));
     if (!ready)
         x->reply.status = 503;
 }

@@ -142,7 +142,7 @@ static bool read_name(const char *name, int *ret_n, enum format *ret_format)
     return true;
 }
 
-static void reply_image(const struct app *app, struct exchange *x, int n, enum format format)
+static void reply_image(struct exchange *x, int n, enum format format)
 {
     const struct job *job = x->job;
     int64_t begin = clock_ns();
@@ -154,7 +154,7 @@ static void reply_image(const struct app *app, struct exchange *x, int n, enum f
     }
     x->reply.type = format_mime(format);
     reply_header(&x->reply, "X-Seed", "%llu", (unsigned long long)job->pictures[n].seed);
-    if (answer_picture(&app->engine->info, job, n, format, &x->reply.body, &e))
+    if (answer_picture(job, n, format, &x->reply.body, &e))
         reply_err(&x->reply, &e, NULL);
     x->encode_ns = clock_ns() - begin;
 }
@@ -177,7 +177,7 @@ void api_jobs_image(struct app *app, struct exchange *x)
     else if (x->job->err.code != ERR_NONE)
         reply_err(&x->reply, &x->job->err, NULL);
     else
-        reply_image(app, x, n, format);
+        reply_image(x, n, format);
 }
 
 /* ---- GET .../events ---- */

@@ -1,7 +1,6 @@
 #include "server/api_models.h"
 
 #include <jansson.h>
-#include <string.h>
 
 #include "server/route.h"
 
@@ -11,29 +10,47 @@ static json_t *sampling_json(const struct bundle_sampling *s)
                      "top_p", (double)s->top_p, "guidance_scale", (double)s->guidance);
 }
 
+static json_t *model_json(const struct app *app, const struct model_view *v)
+{
+    const struct engine_info *info = &v->info;
+    json_t *o =
+        json_pack("{s:s,s:s,s:I,s:s,s:s,s:I,s:i,s:i,s:i,s:i,s:i,s:i,s:o}", "id", info->model,
+                  "object", "model", "created", (json_int_t)app->started_unix, "owned_by",
+                  "clipgen", "state", model_state_name(v->state), "memory_bytes",
+                  (json_int_t)engine_bytes(info), "width", info->side, "height", info->side,
+                  "tokens", info->tokens, "codebook", info->codebook, "context", info->context,
+                  "embedding", info->embed_dim, "defaults", sampling_json(&info->sampling));
+
+    if (o && v->state == MODEL_FAILED)
+        json_object_set_new(o, "error", json_string(v->err.msg));
+    return o;
+}
+
 json_t *api_models_json(const struct app *app)
 {
-    const struct engine_info *info = &app->engine->info;
+    struct model_view views[MODELS_MAX];
+    int n = models_list(app->models, views);
+    json_t *list = json_array();
 
-    return json_pack("{s:s,s:s,s:I,s:s,s:i,s:i,s:i,s:o}", "id", info->model, "object", "model",
-                     "created", (json_int_t)app->started_unix, "owned_by", "clipgen", "width",
-                     info->side, "height", info->side, "tokens", info->tokens, "defaults",
-                     sampling_json(&info->sampling));
+    for (int i = 0; list && i < n; i++)
+        json_array_append_new(list, model_json(app, &views[i]));
+    return list;
 }
 
 void api_models(struct app *app, struct exchange *x)
 {
-    reply_json(&x->reply, json_pack("{s:s,s:[o]}", "object", "list", "data", api_models_json(app)));
+    reply_json(&x->reply, json_pack("{s:s,s:o}", "object", "list", "data", api_models_json(app)));
 }
 
 void api_model(struct app *app, struct exchange *x)
 {
+    struct model_view view;
     char id[BUNDLE_NAME_MAX] = "";
+    struct err e;
 
     route_arg(x->path, 2, id, sizeof id);
-    if (strcmp(id, app->engine->info.model) == 0)
-        reply_json(&x->reply, api_models_json(app));
+    if (models_view(app->models, id, &view, &e))
+        reply_err(&x->reply, &e, "model");
     else
-        reply_error(&x->reply, 404, "model", "model: '%s' is not served here; %s is", id,
-                    app->engine->info.model);
+        reply_json(&x->reply, model_json(app, &view));
 }

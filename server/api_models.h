@@ -12,7 +12,7 @@ struct json_t;
 void api_models(struct app *app, struct exchange *x);
 void api_model(struct app *app, struct exchange *x);
 
-/* The model that is served, as both tell it. NULL without memory. */
+/* A list of all models, the first one first, as both tell it. NULL without memory. */
 struct json_t *api_models_json(const struct app *app);
 
 #endif

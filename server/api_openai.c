@@ -39,11 +39,10 @@ static json_t *as_url(json_t *base64, const char *mime)
     return url;
 }
 
-static json_t *image_json(const struct engine_info *info, const struct job *job, int i,
-                          struct err *e)
+static json_t *image_json(const struct job *job, int i, struct err *e)
 {
     const char *mime = format_mime((enum format)job->request.output_format);
-    json_t *file = answer_base64(info, job, i, e), *o;
+    json_t *file = answer_base64(job, i, e), *o;
 
     if (!file)
         return NULL;
@@ -56,12 +55,12 @@ static json_t *image_json(const struct engine_info *info, const struct job *job,
     return o;
 }
 
-static json_t *images_json(const struct engine_info *info, const struct job *job, struct err *e)
+static json_t *images_json(const struct job *job, struct err *e)
 {
     json_t *list = json_array();
 
     for (int i = 0; list && i < job->n_pictures; i++) {
-        json_t *o = image_json(info, job, i, e);
+        json_t *o = image_json(job, i, e);
         if (!o) {
             json_decref(list);
             return NULL;
@@ -74,28 +73,28 @@ static json_t *images_json(const struct engine_info *info, const struct job *job
 }
 
 /* Tokens that were read and drawn. Pictures are not counted in tokens when they are read. */
-static json_t *usage_json(const struct engine_info *info, const struct job *job)
+static json_t *usage_json(const struct job *job)
 {
-    int in = answer_text_tokens(job), out = job->n_wanted * info->tokens;
+    int in = answer_text_tokens(job), out = job->n_wanted * job->info.tokens;
 
     return json_pack("{s:i,s:i,s:i,s:{s:i,s:i}}", "input_tokens", in, "output_tokens", out,
                      "total_tokens", in + out, "input_tokens_details", "text_tokens", in,
                      "image_tokens", 0);
 }
 
-static json_t *size_json(const struct engine_info *info)
+static json_t *size_json(const struct job *job)
 {
-    return json_sprintf("%dx%d", info->side, info->side);
+    return json_sprintf("%dx%d", job->info.side, job->info.side);
 }
 
 void api_images_resume(struct app *app, struct exchange *x)
 {
-    const struct engine_info *info = &app->engine->info;
     const struct job *job = x->job;
     struct err e = job->err;
     int64_t begin = clock_ns();
-    json_t *images = e.code == ERR_NONE ? images_json(info, job, &e) : NULL;
+    json_t *images = e.code == ERR_NONE ? images_json(job, &e) : NULL;
 
+    (void)app;
     if (!images) {
         reply_err(&x->reply, &e, NULL);
         return;
@@ -105,21 +104,20 @@ void api_images_resume(struct app *app, struct exchange *x)
                json_pack("{s:I,s:o,s:s,s:s,s:o,s:o}", "created", (json_int_t)clock_unix(), "data",
                          images, "background", "opaque", "output_format",
                          format_name((enum format)job->request.output_format), "size",
-                         size_json(info), "usage", usage_json(info, job)));
+                         size_json(job), "usage", usage_json(job)));
 }
 
 /* ---- the answer as a stream ---- */
 
 /* What every event tells; image_index is ours, for requests of several pictures. file: given away.
  */
-static json_t *event_json(const struct app *app, const struct exchange *x, const char *type, int i,
-                          json_t *file)
+static json_t *event_json(const struct exchange *x, const char *type, int i, json_t *file)
 {
-    const struct engine_info *info = &app->engine->info;
+    const struct job *job = x->job;
 
     return json_pack("{s:s,s:o,s:i,s:I,s:o,s:s,s:s,s:s}", "type", type, "b64_json", file,
                      "image_index", i, "created_at", (json_int_t)clock_unix(), "size",
-                     size_json(info), "quality", "high", "background", "opaque", "output_format",
+                     size_json(job), "quality", "high", "background", "opaque", "output_format",
                      format_name((enum format)x->job->request.output_format));
 }
 
@@ -129,8 +127,9 @@ static void say_partial(struct app *app, struct exchange *x, int i, int k, const
     static const char TYPE[] = "image_generation.partial_image";
     int64_t begin = clock_ns();
     struct err e;
-    json_t *o = event_json(app, x, TYPE, i, answer_partial_base64(x->job, img, &e));
+    json_t *o = event_json(x, TYPE, i, answer_partial_base64(x->job, img, &e));
 
+    (void)app;
     x->encode_ns += clock_ns() - begin;
     if (o)
         json_object_set_new(o, "partial_image_index", json_integer(k));
@@ -140,15 +139,15 @@ static void say_partial(struct app *app, struct exchange *x, int i, int k, const
 static void say_completed(struct app *app, struct exchange *x, struct buf *out)
 {
     static const char TYPE[] = "image_generation.completed";
-    const struct engine_info *info = &app->engine->info;
     int64_t begin = clock_ns();
     struct err e;
 
+    (void)app;
     for (int i = 0; i < x->job->n_pictures; i++) {
-        json_t *o = event_json(app, x, TYPE, i, answer_base64(info, x->job, i, &e));
+        json_t *o = event_json(x, TYPE, i, answer_base64(x->job, i, &e));
         if (o)
-            json_object_update_new(o, json_pack("{s:o,s:I}", "usage", usage_json(info, x->job),
-                                                "seed", (json_int_t)x->job->pictures[i].seed));
+            json_object_update_new(o, json_pack("{s:o,s:I}", "usage", usage_json(x->job), "seed",
+                                                (json_int_t)x->job->pictures[i].seed));
         sse_json(out, TYPE, o);
     }
     x->encode_ns += clock_ns() - begin;

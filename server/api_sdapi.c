@@ -1,6 +1,7 @@
 #include "server/api_sdapi.h"
 
 #include <jansson.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "server/answer.h"
@@ -25,8 +26,9 @@ static json_t *text_of(const struct gen_request *r, int prompt)
     return json_string("");
 }
 
-static json_t *parameters_json(const struct engine_info *info, const struct job *job)
+static json_t *parameters_json(const struct job *job)
 {
+    const struct engine_info *info = &job->info;
     const struct gen_request *r = &job->request;
 
     return json_pack("{s:o,s:o,s:I,s:i,s:i,s:i,s:i,s:i,s:f,s:s,s:s}", "prompt", text_of(r, 0),
@@ -36,13 +38,13 @@ static json_t *parameters_json(const struct engine_info *info, const struct job 
                      SAMPLER, "sd_model_name", info->model);
 }
 
-static json_t *infotext_json(const struct engine_info *info, const struct job *job, int i)
+static json_t *infotext_json(const struct job *job, int i)
 {
     struct buf words;
     json_t *s;
 
     buf_init(&words, REPLY_BODY_MAX);
-    parameters_print(job, &job->pictures[i], info, &words);
+    parameters_print(job, &job->pictures[i], &words);
     s = words.failed ? NULL : json_stringn(words.data, words.len);
     buf_release(&words);
     return s;
@@ -69,15 +71,15 @@ static json_t *quoted(json_t *o)
 }
 
 /* The parameters, and lists of what each of n pictures has for itself. */
-static json_t *info_json(const struct engine_info *info, const struct job *job, int n)
+static json_t *info_json(const struct job *job, int n)
 {
     json_t *seeds = json_array(), *prompts = json_array(), *texts = json_array();
-    json_t *o = parameters_json(info, job);
+    json_t *o = parameters_json(job);
 
     for (int i = 0; i < n; i++) {
         json_array_append_new(seeds, json_integer((json_int_t)job->pictures[i].seed));
         json_array_append_new(prompts, text_of(&job->request, job->pictures[i].prompt));
-        json_array_append_new(texts, infotext_json(info, job, i));
+        json_array_append_new(texts, infotext_json(job, i));
     }
     json_object_set_new(o, "all_seeds", seeds);
     json_object_set_new(o, "all_prompts", prompts);
@@ -85,11 +87,10 @@ static json_t *info_json(const struct engine_info *info, const struct job *job, 
     return o;
 }
 
-static int add_images(json_t *list, const struct engine_info *info, const struct job *job, int n,
-                      struct err *e)
+static int add_images(json_t *list, const struct job *job, int n, struct err *e)
 {
     for (int i = 0; i < n; i++) {
-        json_t *file = answer_base64(info, job, i, e);
+        json_t *file = answer_base64(job, i, e);
         if (!file)
             return -1;
         json_array_append_new(list, file);
@@ -100,39 +101,38 @@ static int add_images(json_t *list, const struct engine_info *info, const struct
 /* Whoever interrupted a job gets an answer without pictures. */
 void api_txt2img_resume(struct app *app, struct exchange *x)
 {
-    const struct engine_info *info = &app->engine->info;
     const struct job *job = x->job;
     int n = job->err.code == ERR_NONE ? job->n_pictures : 0;
     int64_t begin = clock_ns();
     struct err e = job->err;
     json_t *images;
 
+    (void)app;
     if (e.code != ERR_NONE && e.code != ERR_CANCELLED) {
         reply_err(&x->reply, &e, NULL);
         return;
     }
     images = json_array();
-    if (add_images(images, info, job, n, &e)) {
+    if (add_images(images, job, n, &e)) {
         json_decref(images);
         reply_err(&x->reply, &e, NULL);
         return;
     }
     x->encode_ns = clock_ns() - begin;
-    reply_json(&x->reply,
-               json_pack("{s:o,s:o,s:o}", "images", images, "parameters",
-                         parameters_json(info, job), "info", quoted(info_json(info, job, n))));
+    reply_json(&x->reply, json_pack("{s:o,s:o,s:o}", "images", images, "parameters",
+                                    parameters_json(job), "info", quoted(info_json(job, n))));
 }
 
 /* ---- the client's own job ---- */
 
-static json_t *state_json(const struct job *job, const struct engine_info *info, double progress)
+static json_t *state_json(const struct job *job, double progress)
 {
+    int steps = job ? job->info.tokens : 0;
     bool stopped = job && atomic_load(&job->cancel) != JOB_WANTED;
 
     return json_pack("{s:b,s:b,s:s,s:i,s:i,s:i,s:i}", "skipped", false, "interrupted", stopped,
                      "job", job ? job->id : "", "job_count", job ? 1 : 0, "job_no", 0,
-                     "sampling_step", (int)(progress * info->tokens), "sampling_steps",
-                     job ? info->tokens : 0);
+                     "sampling_step", (int)(progress * steps), "sampling_steps", steps);
 }
 
 /* Seconds that the rest takes if it goes on as before. */
@@ -149,9 +149,8 @@ void api_sd_progress(struct app *app, struct exchange *x)
     double progress = job ? job_progress(job) : 0;
 
     reply_json(&x->reply, json_pack("{s:f,s:f,s:o,s:n,s:n}", "progress", progress, "eta_relative",
-                                    eta_s(job, progress), "state",
-                                    state_json(job, &app->engine->info, progress), "current_image",
-                                    "textinfo"));
+                                    eta_s(job, progress), "state", state_json(job, progress),
+                                    "current_image", "textinfo"));
     job_free(job);
 }
 
@@ -169,10 +168,17 @@ void api_sd_interrupt(struct app *app, struct exchange *x)
 
 void api_sd_models(struct app *app, struct exchange *x)
 {
-    const char *model = app->engine->info.model;
+    struct model_view views[MODELS_MAX];
+    int n = models_list(app->models, views);
+    json_t *list = json_array();
 
-    reply_json(&x->reply, json_pack("[{s:s,s:s,s:n,s:n,s:s,s:n}]", "title", model, "model_name",
-                                    model, "hash", "sha256", "filename", model, "config"));
+    for (int i = 0; list && i < n; i++) {
+        const char *model = views[i].info.model;
+        json_array_append_new(list,
+                              json_pack("{s:s,s:s,s:n,s:n,s:s,s:n}", "title", model, "model_name",
+                                        model, "hash", "sha256", "filename", model, "config"));
+    }
+    reply_json(&x->reply, list);
 }
 
 void api_sd_samplers(struct app *app, struct exchange *x)
@@ -183,19 +189,42 @@ void api_sd_samplers(struct app *app, struct exchange *x)
 
 void api_sd_options(struct app *app, struct exchange *x)
 {
+    const struct engine_info info = models_first(app->models);
+
     reply_json(&x->reply,
-               json_pack("{s:s,s:s,s:b}", "sd_model_checkpoint", app->engine->info.model,
-                         "samples_format", "png", "enable_pnginfo", app->limits.metadata));
+               json_pack("{s:s,s:s,s:b}", "sd_model_checkpoint", info.model, "samples_format",
+                         "png", "enable_pnginfo", app->limits.metadata));
 }
 
-/* There is nothing to choose: the model that is served is taken, another one is an error. */
+/* One client's choice must not be another's: the first model is taken, others are chosen by each
+ * request. */
+static int check_checkpoint(struct app *app, const char *model, struct err *e)
+{
+    const struct engine_info first = models_first(app->models);
+    struct model_view view;
+
+    if (app->any_model)
+        return 0;
+    if (models_view(app->models, model, &view, e))
+        return -1;
+    if (strcmp(view.info.model, first.model) == 0)
+        return 0;
+    return err_set(e, ERR_INVALID,
+                   "sd_model_checkpoint: %s is taken for all but those requests that name '%s' in "
+                   "override_settings",
+                   first.model, model);
+}
+
 void api_sd_set_options(struct app *app, struct exchange *x)
 {
-    char param[REQUEST_PARAM_MAX];
+    char param[REQUEST_PARAM_MAX], model[BUNDLE_NAME_MAX];
+    const char *text = x->body.data ? x->body.data : "";
     struct err e;
 
-    if (sdapi_options_parse(x->body.data ? x->body.data : "", x->body.len, &app->limits, param, &e))
+    if (sdapi_options_parse(text, x->body.len, &app->limits, model, param, &e))
         reply_err(&x->reply, &e, param);
+    else if (check_checkpoint(app, model, &e))
+        reply_err(&x->reply, &e, "sd_model_checkpoint");
     else
         api_sd_options(app, x);
 }

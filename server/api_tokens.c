@@ -12,10 +12,11 @@ void api_encode(struct app *app, struct exchange *x)
 
 void api_encode_resume(struct app *app, struct exchange *x)
 {
-    const struct engine_info *info = &app->engine->info;
+    const struct engine_info *info = &x->job->info;
     const struct job *job = x->job;
     json_t *data;
 
+    (void)app;
     if (job->err.code != ERR_NONE) {
         reply_err(&x->reply, &job->err, NULL);
         return;

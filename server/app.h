@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "server/current.h"
-#include "server/engine.h"
 #include "server/keys.h"
+#include "server/models.h"
 #include "server/queue.h"
 #include "server/request.h"
 #include "server/sched.h"
@@ -19,8 +19,8 @@
 #include "server/watch.h"
 
 struct app {
-    struct engine *engine; /* handlers only tokenize and read info */
-    struct keys *keys;     /* NULL: everybody is served */
+    struct models *models;
+    struct keys *keys; /* NULL: everybody is served */
     struct queue *queue;
     struct shelf *shelf;
     struct current *current;
@@ -28,6 +28,7 @@ struct app {
     struct stats *stats;
     struct watch *watch;
     struct request_limits limits;
+    bool any_model;       /* names of models that are not served mean the first */
     int full_status;      /* 429 or 503 */
     size_t body_max;      /* bytes */
     int queue_max;        /* pictures */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/mem.h"
 #include "model/generate.h"
 #include "server/cors.h"
 
@@ -82,7 +83,11 @@ const struct conf_row CONFIG_ROWS[] = {
     CONF_REAL("limits", "idle_timeout_s", "60", 0.1, 3600, S, idle_timeout_s,
               "seconds a connection may idle between requests"),
     CONF_STRING("model", "bundle", "emoji-64", 4095, S, bundle,
-                "model bundle: a directory, or a name without slash among the installed ones"),
+                "model bundle: a directory, or a name without slash among the installed ones; "
+                "requests that name no model mean this one"),
+    CONF_STRING("model", "bundles", "", 4095, S, bundles,
+                "further bundles, separated by commas: each is loaded when a request names its "
+                "model, and unloaded when it is idle and another one needs the memory"),
     CONF_ENUM("model", "backend", "auto", BACKENDS, S, backend,
               "device; auto takes CUDA when it is usable"),
     CONF_INT("model", "cpu_threads", "0", 0, 1024, S, cpu_threads,
@@ -93,8 +98,8 @@ const struct conf_row CONFIG_ROWS[] = {
     CONF_INT("model", "rows", "16", 2, GEN_ROWS_MAX, S, rows,
              "rows of a step; a picture takes one, with guidance two"),
     CONF_INT("model", "memory_max_mib", "0", 0, 16777216, S, memory_max_mib,
-             "MiB that caches and activations may take; the daemon does not start when its rows "
-             "need more; 0: what the machine has available"),
+             "MiB that models may take together, with weights, caches and activations; one that "
+             "does not fit is not loaded; 0: what the machine has available"),
     CONF_END,
 };
 
@@ -165,4 +170,49 @@ const char *config_backend_name(const struct config *c)
     static const char *const NAMES[] = { "auto", "cpu", "cuda" }; /* order of BACKENDS */
 
     return NAMES[c->backend];
+}
+
+/* ---- bundles ---- */
+
+/* A name without slash is an installed bundle's. n: bytes of text. */
+static int add_path(struct config_paths *p, const char *text, size_t n, struct err *e)
+{
+    char *name = mem_strndup(text, n), *path = name;
+
+    if (p->n == MODELS_MAX) {
+        mem_free(name);
+        return err_set(e, ERR_INVALID, "bundles: with bundle more than %d", MODELS_MAX);
+    }
+    if (name && !strchr(name, '/')) {
+        path = file_join(CLIPGEN_MODELDIR, name);
+        mem_free(name);
+    }
+    if (!path)
+        return err_set(e, ERR_NOMEM, "bundles: out of memory");
+    p->path[p->n++] = path;
+    return 0;
+}
+
+int config_bundles(const struct config *c, struct config_paths *ret_paths, struct err *e)
+{
+    static const char BETWEEN[] = ", ";
+    const char *at = c->bundles;
+    int failed;
+
+    ret_paths->n = 0;
+    failed = add_path(ret_paths, c->bundle, strlen(c->bundle), e);
+    for (at += strspn(at, BETWEEN); *at && !failed; at += strspn(at, BETWEEN)) {
+        size_t n = strcspn(at, BETWEEN);
+        failed = add_path(ret_paths, at, n, e);
+        at += n;
+    }
+    if (failed)
+        config_paths_release(ret_paths);
+    return failed;
+}
+
+void config_paths_release(struct config_paths *p)
+{
+    while (p->n)
+        mem_free(p->path[--p->n]);
 }

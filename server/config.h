@@ -10,6 +10,7 @@
 
 #include "base/conf.h"
 #include "base/err.h"
+#include "server/models.h"
 
 #define CONFIG_FULL_STATUSES "429|503"
 
@@ -26,7 +27,7 @@ struct config {
     int64_t body_max_kib, image_pixels_max;
     double header_timeout_s, body_timeout_s, write_timeout_s, idle_timeout_s;
     /* [model] */
-    char *bundle;
+    char *bundle, *bundles;
     int backend; /* index into "auto|cpu|cuda" */
     int64_t memory_max_mib;
     int weights; /* enum param_format */
@@ -45,6 +46,15 @@ extern const struct conf_row CONFIG_ROWS[];
 /* Defaults, then the file (--config FILE, or path if it exists; NULL: no file), then flags. */
 int config_read(int argc, char **argv, const char *path, struct config *ret_config, struct err *e);
 void config_release(struct config *c);
+
+/* Directories of the bundles that are served, the first one first. */
+struct config_paths {
+    char *path[MODELS_MAX]; /* owned */
+    int n;
+};
+
+int config_bundles(const struct config *c, struct config_paths *ret_paths, struct err *e);
+void config_paths_release(struct config_paths *p);
 
 const char *config_backend_name(const struct config *c);
 int config_full_status(const struct config *c); /* 429 or 503 */

@@ -31,8 +31,7 @@ static void daemon_close(struct daemon *d)
     keys_close(a->keys);
     queue_free(a->queue);
     stats_free(a->stats);
-    if (a->engine)
-        a->engine->calls->close(a->engine);
+    models_free(a->models);
     close_socket(&d->work_socket);
     close_socket(&d->admin_socket);
     close_socket(&d->agent_socket);

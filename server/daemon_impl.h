@@ -12,6 +12,7 @@
 #include "server/agent.h"
 #include "server/app.h"
 #include "server/config.h"
+#include "server/engine_model.h"
 #include "server/http.h"
 #include "server/service.h"
 #include "server/tls.h"
@@ -27,6 +28,7 @@ struct daemon {
     const struct config_source *source;
     struct service service;
     struct daemon_socket work_socket, admin_socket, agent_socket;
+    struct engine_model_options engines;
     struct app app;
     struct tls *tls; /* of the work listener; NULL: plain HTTP */
     struct http *work, *admin;

@@ -1,6 +1,5 @@
 #include "server/daemon_impl.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "server/credential.h"
-#include "server/engine_model.h"
 #include "server/listen.h"
 #include "server/route.h"
 #include "server/warm_up.h"
@@ -58,59 +56,32 @@ static int open_sockets(struct daemon *d, struct err *e)
     return 0;
 }
 
-/* An engine being opened. */
-struct opening {
-    const struct engine_model_options *options;
-    struct engine *engine;
-    struct err err;
-    int failed;
-};
-
-static void *open_model(void *arg)
-{
-    struct opening *o = arg;
-
-    o->failed = engine_model_open(o->options, &o->engine, &o->err);
-    return NULL;
-}
-
-/* On a thread of its own, which takes its OpenMP threads with it: were they to idle beside those of
- * the device thread, libgomp would count more threads than cores and let every wait sleep. */
-static int open_model_apart(const struct engine_model_options *options, struct engine **ret_engine,
-                            struct err *e)
-{
-    struct opening o = { .options = options };
-    pthread_t thread;
-    int code = pthread_create(&thread, NULL, open_model, &o);
-
-    if (code)
-        return err_set(e, ERR_IO, "loading: %s", strerror(code));
-    pthread_join(thread, NULL);
-    if (o.failed)
-        *e = o.err;
-    else
-        *ret_engine = o.engine;
-    return o.failed;
-}
-
-static int open_engine(struct daemon *d, struct err *e)
+static int new_models(struct daemon *d, struct err *e)
 {
     const struct config *c = d->config;
-    bool is_path = strchr(c->bundle, '/') != NULL;
-    struct engine_model_options o = { .backend = config_backend_name(c),
-                                      .weights = (enum param_format)c->weights,
-                                      .threads = (int)c->cpu_threads,
-                                      .rows = (int)c->rows,
-                                      .memory_max = (size_t)c->memory_max_mib << 20 };
-    char *path = is_path ? mem_strdup(c->bundle) : file_join(CLIPGEN_MODELDIR, c->bundle);
+    struct models_options o = { .memory_max = (size_t)c->memory_max_mib << 20,
+                                .waiters_max = (int)c->queue_max,
+                                .warm_up = warm_up,
+                                .warm_up_arg = &d->app };
+
+    d->engines = (struct engine_model_options){ .backend = config_backend_name(c),
+                                                .weights = (enum param_format)c->weights,
+                                                .threads = (int)c->cpu_threads,
+                                                .rows = (int)c->rows };
+    o.source = engine_model_source(&d->engines);
+    return models_new(&o, &d->app.models, e);
+}
+
+static int serve_models(struct daemon *d, struct err *e)
+{
+    struct config_paths paths;
     int failed;
 
-    if (!path)
-        return err_set(e, ERR_NOMEM, "bundle: out of memory");
-    service_status(&d->service, "loading %s", path);
-    o.bundle = path;
-    failed = open_model_apart(&o, &d->app.engine, e);
-    mem_free(path);
+    service_status(&d->service, "loading %s", d->config->bundle);
+    if (config_bundles(d->config, &paths, e))
+        return -1;
+    failed = models_serve(d->app.models, (const char *const *)paths.path, paths.n, e);
+    config_paths_release(&paths);
     return failed;
 }
 
@@ -156,8 +127,8 @@ static int open_scheduler(struct daemon *d, struct err *e)
 
     if (stats_new(&a->stats, e) || queue_new((int)d->config->queue_max, &a->queue, e) ||
         shelf_new((int)d->config->jobs_max, daemon_ns(d->config->jobs_ttl_s), &a->shelf, e) ||
-        current_new(CURRENT_JOBS, &a->current, e) ||
-        sched_new(a->engine, a->queue, a->stats, &a->sched, e) || sched_start(a->sched, e))
+        current_new(CURRENT_JOBS, &a->current, e) || sched_new(a->queue, a->stats, &a->sched, e) ||
+        sched_start(a->sched, e))
         return -1;
     d->sched_running = true;
     return 0;
@@ -168,16 +139,11 @@ static void fill_app(struct daemon *d)
     struct app *a = &d->app;
 
     a->limits.image_pixels = (size_t)d->config->image_pixels_max;
-    a->limits.sampling = a->engine->info.sampling;
-    a->limits.embed_dim = a->engine->info.embed_dim;
-    a->limits.tokens = a->engine->info.tokens;
-    a->limits.codebook = a->engine->info.codebook;
-    a->limits.model = a->engine->info.model;
     a->full_status = config_full_status(d->config);
     a->body_max = (size_t)d->config->body_max_kib << 10;
     a->queue_max = (int)d->config->queue_max;
     a->web_page = d->config->web_page;
-    a->limits.any_model = d->config->any_model;
+    a->any_model = d->config->any_model;
     a->limits.metadata = d->config->image_metadata;
     a->limits.timeout_ms = (int)(d->config->timeout_s * 1000);
     a->heartbeat_ns = daemon_ns(d->config->heartbeat_s);
@@ -268,20 +234,23 @@ static int open_listeners(struct daemon *d, struct err *e)
     return 0;
 }
 
+static void announce_model(struct daemon *d)
+{
+    struct engine_info info = models_first(d->app.models);
+
+    log_info("daemon: clipgend %s, model %s, %dx%d, %d rows, %.1f MiB, %s", CLIPGEN_VERSION,
+             info.model, info.side, info.side, info.rows,
+             (double)models_bytes(d->app.models) / 1048576.0, info.device);
+}
+
 int daemon_open(struct daemon *d, struct err *e)
 {
-    const struct engine_info *info;
-
     if (service_open(&d->service, e) || raise_file_limit(d->config, e) || open_sockets(d, e) ||
-        open_keys(d, e) || open_tls(d, e) || open_engine(d, e) || open_scheduler(d, e))
+        open_keys(d, e) || open_tls(d, e) || open_scheduler(d, e) || new_models(d, e))
         return -1;
     fill_app(d);
-    service_status(&d->service, "warming up");
-    if (warm_up(&d->app, e))
+    if (serve_models(d, e))
         return -1;
-    info = &d->app.engine->info;
-    log_info("daemon: clipgend %s, model %s, %dx%d, %d rows, %.1f MiB, %s", CLIPGEN_VERSION,
-             info->model, info->side, info->side, info->rows, (double)info->bytes / 1048576.0,
-             info->device);
+    announce_model(d);
     return open_listeners(d, e);
 }

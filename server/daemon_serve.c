@@ -27,9 +27,11 @@ static void look_around(struct daemon *d)
         service_ping(&d->service);
     shelf_tidy(d->app.shelf);
     current_prune(d->app.current);
+    models_tidy(d->app.models);
     refresh_keys(d);
-    service_status(&d->service, "%s: %d running, %d pictures wait", d->app.engine->info.model,
-                   sched_jobs(d->app.sched), queue_pictures(d->app.queue));
+    service_status(&d->service, "%s: %d running, %d pictures wait",
+                   models_first(d->app.models).model, sched_jobs(d->app.sched),
+                   queue_pictures(d->app.queue));
 }
 
 static void refresh_certificate(struct daemon *d)
@@ -132,6 +134,7 @@ int daemon_drain(struct daemon *d)
     http_quiesce(d->work);
     wait_until(d, has_come, COMING_WAIT_S);
     queue_close(d->app.queue);
+    models_stop(d->app.models);
     if (finish_jobs(d))
         return -1;
     if (!wait_until(d, is_read, d->config->write_timeout_s))

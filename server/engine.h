@@ -20,17 +20,24 @@
 /* Fixed from open to close. */
 struct engine_info {
     char model[BUNDLE_NAME_MAX];
-    char device[160]; /* for people */
-    int embed_dim;    /* E: values of a CLIP embedding */
-    int context;      /* token ids of a prompt */
-    int tokens;       /* of a picture, row by row */
-    int columns;      /* tokens of a row */
-    int codebook;     /* tokens are 0..codebook - 1 */
-    int side;         /* of a picture, in pixels */
-    int rows;         /* of a step: a picture with guidance takes two */
-    size_t bytes;     /* device memory of caches and activations */
+    char device[160];                 /* for people */
+    int embed_dim;                    /* E: values of a CLIP embedding */
+    int context;                      /* token ids of a prompt */
+    int tokens;                       /* of a picture, row by row */
+    int columns;                      /* tokens of a row */
+    int codebook;                     /* tokens are 0..codebook - 1 */
+    int side;                         /* of a picture, in pixels */
+    int rows;                         /* of a step: a picture with guidance takes two */
+    size_t weights_bytes, work_bytes; /* device memory: of parameters; of caches and activations */
+    uint64_t version;                 /* another one when a file of the bundle has been replaced */
     struct bundle_sampling sampling;
 };
+
+/* All that it takes. */
+static inline size_t engine_bytes(const struct engine_info *info)
+{
+    return info->weights_bytes + info->work_bytes;
+}
 
 struct engine;
 
@@ -74,6 +81,14 @@ struct engine_calls {
 struct engine {
     const struct engine_calls *calls;
     struct engine_info info;
+};
+
+/* Where engines come from. Any thread, also while other engines work. */
+struct engine_source {
+    /* What the bundle in a directory is and will take, without taking it. */
+    int (*plan)(const void *ctx, const char *path, struct engine_info *ret_info, struct err *e);
+    int (*open)(const void *ctx, const char *path, struct engine **ret_engine, struct err *e);
+    const void *ctx; /* for both; borrowed */
 };
 
 #endif

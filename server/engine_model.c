@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/file.h"
 #include "base/mem.h"
-#include "base/sysmem.h"
 #include "kernels/device.h"
 
 struct engine_model {
@@ -138,57 +138,110 @@ static const struct engine_calls MODEL_CALLS = {
     .close = model_close,
 };
 
-static void fill_info(struct engine_model *m, const struct engine_model_options *o)
+/* ---- what it is ---- */
+
+static uint64_t version_of(const char *dir, const struct bundle_config *c)
 {
-    const struct bundle_config *c = &m->bundle->config;
-    struct engine_info *info = &m->engine.info;
+    const char *const NAMES[] = { BUNDLE_CONFIG, BUNDLE_WEIGHTS, c->vocab_file };
+    uint64_t version = 0;
+
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        char *path = file_join(dir, NAMES[i]);
+        version = version * 31 + (path ? file_version(path) : 0);
+        mem_free(path);
+    }
+    return version;
+}
+
+static void fill_info(const struct bundle_config *c, const char *path,
+                      const struct engine_model_options *o, struct engine_info *info)
+{
     int grid = vqgan_grid(&c->vqgan);
 
+    *info = (struct engine_info){
+        .embed_dim = c->clip.embed_dim,
+        .context = c->clip.text.context,
+        .tokens = grid * grid,
+        .columns = grid,
+        .codebook = c->vqgan.codebook,
+        .side = c->vqgan.resolution,
+        .rows = o->rows,
+        .sampling = c->sampling,
+    };
     snprintf(info->model, sizeof info->model, "%s", c->name);
-    snprintf(info->device, sizeof info->device, "weights %s on %s",
-             param_format_name(m->bundle->format), device_describe(m->device));
-    info->embed_dim = c->clip.embed_dim;
-    info->context = c->clip.text.context;
-    info->tokens = grid * grid;
-    info->columns = grid;
-    info->codebook = c->vqgan.codebook;
-    info->side = c->vqgan.resolution;
-    info->rows = o->rows;
-    info->bytes = gen_bytes(m->gen);
-    info->sampling = c->sampling;
+    info->version = version_of(path, c);
 }
 
-/* Before the first page of it is touched: what does not fit would be killed in the middle of a
- * picture. */
-static int check_memory(const struct engine_model *m, const struct engine_model_options *o,
-                        struct err *e)
+/* format: as it is held. */
+static void describe(const struct device *dev, enum param_format format, struct engine_info *info)
 {
-    size_t needed = gen_bytes(m->gen), max = o->memory_max ? o->memory_max : sysmem_available();
-
-    if (needed <= max)
-        return 0;
-    return err_set(e, ERR_NOMEM,
-                   "rows: caches and activations of %d rows take %zu MiB, %s is %zu MiB; fewer "
-                   "rows take less",
-                   o->rows, (needed >> 20) + 1, o->memory_max ? "memory_max_mib" : "available",
-                   max >> 20);
+    snprintf(info->device, sizeof info->device, "weights %s on %s", param_format_name(format),
+             device_describe(dev));
 }
 
-int engine_model_open(const struct engine_model_options *o, struct engine **ret_engine,
-                      struct err *e)
+static int plan_bytes(const struct bundle_config *c, struct device *dev, enum param_format format,
+                      struct engine_info *info, struct err *e)
+{
+    struct bundle *b;
+    int failed;
+
+    if (bundle_plan(c, dev, format, &b, &info->weights_bytes, e))
+        return -1;
+    failed = gen_plan(b, info->rows, &info->work_bytes, e);
+    bundle_close(b);
+    return failed;
+}
+
+static int plan(const void *ctx, const char *path, struct engine_info *ret_info, struct err *e)
+{
+    const struct engine_model_options *o = ctx;
+    struct bundle_config c;
+    enum param_format format;
+    struct device *dev;
+    int failed;
+
+    if (bundle_config_read(path, &c, e) || bundle_format(path, o->weights, &format, e) ||
+        device_open(o->backend, o->threads, &dev, e))
+        return -1;
+    fill_info(&c, path, o, ret_info);
+    describe(dev, format, ret_info);
+    failed = plan_bytes(&c, dev, format, ret_info, e);
+    device_close(dev);
+    return failed;
+}
+
+/* ---- opening ---- */
+
+static int open_parts(struct engine_model *m, const char *path,
+                      const struct engine_model_options *o, struct err *e)
+{
+    struct engine_info *info = &m->engine.info;
+
+    if (device_open(o->backend, o->threads, &m->device, e) ||
+        bundle_open(path, m->device, o->weights, &m->bundle, e) ||
+        gen_new(m->bundle, o->rows, &m->gen, e))
+        return -1;
+    fill_info(&m->bundle->config, path, o, info);
+    describe(m->device, m->bundle->format, info);
+    return plan_bytes(&m->bundle->config, m->device, m->bundle->format, info, e);
+}
+
+static int open_engine(const void *ctx, const char *path, struct engine **ret_engine, struct err *e)
 {
     struct engine_model *m = mem_alloc(1, sizeof *m);
 
     if (!m)
         return err_set(e, ERR_NOMEM, "engine: out of memory");
     m->engine.calls = &MODEL_CALLS;
-    if (device_open(o->backend, o->threads, &m->device, e) ||
-        bundle_open(o->bundle, m->device, o->weights, &m->bundle, e) ||
-        gen_new(m->bundle, o->rows, &m->gen, e) || check_memory(m, o, e)) {
+    if (open_parts(m, path, ctx, e)) {
         model_close(&m->engine);
         return -1;
     }
-    fill_info(m, o);
     *ret_engine = &m->engine;
     return 0;
+}
+
+struct engine_source engine_model_source(const struct engine_model_options *o)
+{
+    return (struct engine_source){ .plan = plan, .open = open_engine, .ctx = o };
 }

@@ -2,10 +2,11 @@
  * One HTTP request and its answer. Its route's handler runs when headers and body are complete, and
  * does one of three things:
  *
- *     fill x->reply                      and return: it is sent
- *     exchange_suspend(x)                any thread: exchange_resume(x); then the route's resume
- * fills x->reply (submit.h does this for everything with a job) exchange_stream(x, more, arg) the
- * headers of x->reply are sent, then what more() says, again after every exchange_wake(x)
+ *     fill x->reply                    and return: it is sent
+ *     exchange_suspend(x)              any thread: exchange_resume(x); then x->resumed, or else the
+ *                                      route's resume, goes on as a handler does (submit.h does
+ * this for everything with a job) exchange_stream(x, more, arg)    the headers of x->reply are
+ * sent, then what more() says, again after every exchange_wake(x)
  *
  * Handlers run on the listener's few threads and never block.
  */
@@ -20,8 +21,10 @@
 
 #include "base/buf.h"
 #include "server/job.h"
+#include "server/models.h"
 #include "server/reply.h"
 
+struct app;
 struct exchange;
 struct http;
 struct route;
@@ -36,12 +39,16 @@ struct exchange {
     const struct route *route;
     struct buf body;
     struct reply reply;
-    int64_t arrived_ns;
+    int64_t arrived_ns;       /* its first byte */
+    int64_t complete_ns;      /* its last */
     int64_t encode_ns;        /* spent on PNGs and the like, for the access line */
     struct job *job;          /* NULL, or held */
     struct job_waiter waiter; /* for the job; left when the exchange ends */
-    _Atomic bool gone;        /* the client has left */
-    bool as_json;             /* for resume: whatever the client accepts */
+    struct models_waiter model_waiter;
+    void (*resumed)(struct app *app, struct exchange *x); /* NULL: the route's resume */
+    _Atomic bool gone;                                    /* the client has left */
+    _Atomic bool late;                                    /* its time is over */
+    bool as_json; /* for resume: whatever the client accepts */
 
     /* exchange.c's and http.c's own */
     struct http *http;

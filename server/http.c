@@ -65,6 +65,7 @@ static enum MHD_Result on_complete(struct exchange *x)
 {
     exchange_deadline(x, 0);
     connection_coming(x->http, x->peer, false);
+    x->complete_ns = clock_ns();
     if (x->body.failed)
         reply_to_lost_body(x);
     else
@@ -72,15 +73,24 @@ static enum MHD_Result on_complete(struct exchange *x)
     return x->stage == STAGE_WAITING ? MHD_YES : exchange_send(x, false);
 }
 
+static void go_on(struct exchange *x)
+{
+    void (*resumed)(struct app * app, struct exchange * x) = x->resumed;
+
+    x->resumed = NULL;
+    if (x->gone)
+        reply_error(&x->reply, 499, NULL, "the client went away"); /* for the log */
+    else
+        (resumed ? resumed : x->route->resume)(x->http->o.app, x);
+}
+
 static enum MHD_Result on_resumed(struct exchange *x)
 {
     x->waited = true;
     watch_disarm(x->http->o.watch, x->peer->watched);
-    if (x->gone)
-        reply_error(&x->reply, 499, NULL, "the client went away"); /* for the log */
-    else
-        x->route->resume(x->http->o.app, x);
-    return exchange_send(x, false);
+    x->stage = STAGE_RESUMED;
+    go_on(x);
+    return x->stage == STAGE_WAITING ? MHD_YES : exchange_send(x, false);
 }
 
 /* ---- callbacks of libmicrohttpd ---- */
@@ -271,7 +281,7 @@ void http_quiesce(struct http *h)
 
 int http_coming(struct http *h)
 {
-    return atomic_load(&h->coming);
+    return h ? atomic_load(&h->coming) : 0;
 }
 
 int http_busy(struct http *h)

@@ -35,7 +35,7 @@ int http_open(const struct http_options *o, struct http **ret_http, struct err *
 /* Takes no more connections; answers close theirs. What comes on those that are there is answered.
  */
 void http_quiesce(struct http *h);
-/* Connections whose request is not complete yet, also those that have sent nothing. */
+/* Connections whose request is not complete yet, also those that have sent nothing. NULL: none. */
 int http_coming(struct http *h);
 /* Requests whose answer is not out yet. NULL: none. */
 int http_busy(struct http *h);

@@ -14,6 +14,7 @@ enum stage {
     STAGE_HEADERS,  /* the request line is there */
     STAGE_BODY,     /* headers are fine, body is coming */
     STAGE_WAITING,  /* suspended; somebody will resume it */
+    STAGE_RESUMED,  /* it was */
     STAGE_ANSWERED, /* reply queued */
 };
 

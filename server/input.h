@@ -29,8 +29,9 @@ struct input {
     size_t text_len;
     int32_t *ids; /* owned [context]; its tokens, and the index of the last one */
     int end;
-    struct image image;     /* owned; INPUT_IMAGE */
-    float *given;           /* owned [E], of unit length; INPUT_EMBEDDING */
+    struct image image; /* owned; INPUT_IMAGE */
+    float *given;       /* owned [n_given], of unit length; INPUT_EMBEDDING */
+    int n_given;
     enum gen_source source; /* of INPUT_EMBEDDING: which of CLIP's towers made it */
 };
 

@@ -113,58 +113,72 @@ int input_add_image(struct gen_request *r, const char *name, const json_t *v,
 
 /* ---- embeddings ---- */
 
-static int floats_of_list(const json_t *v, int dim, float *ret, struct err *e)
+/* Place for n of them; how many there must be is the model's to say. */
+static int take_floats(struct input *in, size_t n, struct err *e)
+{
+    if (n < 1 || n > REQUEST_EMBED_MAX)
+        return err_set(e, ERR_INVALID, "%zu numbers are outside 1..%d", n, REQUEST_EMBED_MAX);
+    in->given = mem_alloc(n, sizeof *in->given);
+    if (!in->given)
+        return err_set(e, ERR_NOMEM, "out of memory");
+    in->n_given = (int)n;
+    return 0;
+}
+
+static int floats_of_list(struct input *in, const json_t *v, struct err *e)
 {
     size_t i;
     json_t *item;
 
-    if (json_array_size(v) != (size_t)dim)
-        return err_set(e, ERR_INVALID, "%zu numbers; this model's have %d", json_array_size(v),
-                       dim);
+    if (take_floats(in, json_array_size(v), e))
+        return -1;
     json_array_foreach (v, i, item) {
         if (!json_is_number(item))
             return err_set(e, ERR_INVALID, "element %zu: a number is expected, not %s", i,
                            field_json_kind(item));
-        ret[i] = (float)json_number_value(item);
+        in->given[i] = (float)json_number_value(item);
     }
     return 0;
 }
 
-static int floats_of_text(const json_t *v, int dim, float *ret, struct err *e)
+static int floats_of_bytes(struct input *in, const struct buf *bytes, struct err *e)
 {
-    size_t want = (size_t)dim * sizeof *ret;
-    struct buf bytes;
-    int failed = decode(json_string_value(v), json_string_length(v), &bytes, e);
-
-    if (!failed && bytes.len != want)
-        failed =
-            err_set(e, ERR_INVALID, "%zu bytes of base64; this model's have %zu", bytes.len, want);
-    if (!failed)
-        memcpy(ret, bytes.data, want); /* little endian, as every machine we build for */
-    buf_release(&bytes);
-    return failed;
+    if (bytes->len % sizeof *in->given)
+        return err_set(e, ERR_INVALID, "%zu bytes of base64 are no 32-bit floats", bytes->len);
+    if (take_floats(in, bytes->len / sizeof *in->given, e))
+        return -1;
+    memcpy(in->given, bytes->data, bytes->len); /* little endian, as every machine we build for */
+    return 0;
 }
 
-static int make_unit(float *v, int dim, struct err *e)
+static int floats_of_text(struct input *in, const json_t *v, struct err *e)
+{
+    struct buf bytes;
+    int failed = decode(json_string_value(v), json_string_length(v), &bytes, e) ||
+                 floats_of_bytes(in, &bytes, e);
+
+    buf_release(&bytes);
+    return failed ? -1 : 0;
+}
+
+static int make_unit(struct input *in, struct err *e)
 {
     double squares = 0;
 
-    for (int i = 0; i < dim; i++) {
-        if (!isfinite(v[i]))
+    for (int i = 0; i < in->n_given; i++) {
+        if (!isfinite(in->given[i]))
             return err_set(e, ERR_INVALID, "element %d is no number", i);
-        squares += (double)v[i] * v[i];
+        squares += (double)in->given[i] * in->given[i];
     }
     if (squares == 0)
         return err_set(e, ERR_INVALID, "all elements are 0");
-    for (int i = 0; i < dim; i++)
-        v[i] = (float)(v[i] / sqrt(squares));
+    for (int i = 0; i < in->n_given; i++)
+        in->given[i] = (float)(in->given[i] / sqrt(squares));
     return 0;
 }
 
-int input_add_embedding(struct gen_request *r, const char *name, const json_t *v,
-                        const struct request_limits *limits, struct err *e)
+int input_add_embedding(struct gen_request *r, const char *name, const json_t *v, struct err *e)
 {
-    int dim = limits->embed_dim;
     struct input *in;
 
     if (!json_is_array(v) && !json_is_string(v))
@@ -173,12 +187,8 @@ int input_add_embedding(struct gen_request *r, const char *name, const json_t *v
     if (!in)
         return -1;
     in->source = GEN_IMAGE;
-    in->given = mem_alloc((size_t)dim, sizeof *in->given);
-    if (!in->given)
-        return err_set(e, ERR_NOMEM, "%s: out of memory", name);
-    if ((json_is_array(v) ? floats_of_list(v, dim, in->given, e)
-                          : floats_of_text(v, dim, in->given, e)) ||
-        make_unit(in->given, dim, e))
+    if ((json_is_array(v) ? floats_of_list(in, v, e) : floats_of_text(in, v, e)) ||
+        make_unit(in, e))
         return err_prefix(e, "%s: ", name);
     return 0;
 }

@@ -24,9 +24,9 @@ int input_add_file(struct gen_request *r, const char *name, const void *data, si
 /* The same as base64 in a string, or in a data: URL. */
 int input_add_image(struct gen_request *r, const char *name, const struct json_t *v,
                     const struct request_limits *limits, struct err *e);
-/* limits->embed_dim numbers, or base64 of as many 32-bit floats, little endian; of any length but
- * 0, made a unit vector. Taken for a picture's: input.source may be changed. */
+/* 1..REQUEST_EMBED_MAX numbers, or base64 of 32-bit floats, little endian; of any length but 0,
+ * made a unit vector. Taken for a picture's: input.source may be changed. */
 int input_add_embedding(struct gen_request *r, const char *name, const struct json_t *v,
-                        const struct request_limits *limits, struct err *e);
+                        struct err *e);
 
 #endif

@@ -27,7 +27,8 @@ static int set_item_image(const struct field *f, const json_t *v, void *at,
 static int set_item_embedding(const struct field *f, const json_t *v, void *at,
                               const struct request_limits *limits, struct err *e)
 {
-    return input_add_embedding(at, f->name, v, limits, e);
+    (void)limits;
+    return input_add_embedding(at, f->name, v, e);
 }
 
 const struct field_type MIX_TEXT = { "a string", set_item_text };

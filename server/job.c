@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "model/rank.h"
+#include "server/instance.h"
 
 /* What a request asks for, as pictures at their first stage. */
 static const enum picture_stage FIRST_STAGE[] = {
@@ -72,6 +73,12 @@ static int alloc_pictures(struct job *job, const struct engine_info *info)
     return 0;
 }
 
+void job_date(struct job *job, int64_t arrived_ns)
+{
+    job->arrived_ns = arrived_ns;
+    job->deadline_ns = arrived_ns + (int64_t)job->request.timeout_ms * 1000000;
+}
+
 int job_new(const char *id, const char *client, struct gen_request *request,
             const struct engine_info *info, struct job **ret_job, struct err *e)
 {
@@ -82,12 +89,12 @@ int job_new(const char *id, const char *client, struct gen_request *request,
         return err_set(e, ERR_NOMEM, "job: out of memory");
     }
     job->request = *request;
+    job->info = *info;
     atomic_store(&job->holds, 1);
     pthread_mutex_init(&job->lock, NULL);
     snprintf(job->id, sizeof job->id, "%s", id);
     snprintf(job->client, sizeof job->client, "%s", client);
-    job->arrived_ns = clock_ns();
-    job->deadline_ns = job->arrived_ns + (int64_t)request->timeout_ms * 1000000;
+    job_date(job, clock_ns());
     if (prompts_init(&job->prompts, &job->request, info->embed_dim, NULL) ||
         alloc_pictures(job, info)) {
         job_free(job);
@@ -105,6 +112,11 @@ static void picture_release(struct picture *p)
     image_release(&p->partial);
 }
 
+void job_give_instance(struct job *job, struct instance *i)
+{
+    job->instance = instance_hold(i);
+}
+
 struct job *job_hold(struct job *job)
 {
     atomic_fetch_add(&job->holds, 1);
@@ -117,6 +129,7 @@ void job_free(struct job *job)
         return;
     for (int i = 0; i < job->n_pictures; i++)
         picture_release(&job->pictures[i]);
+    instance_drop(job->instance);
     mem_free(job->pictures);
     mem_free(job->scores);
     prompts_release(&job->prompts);
@@ -307,8 +320,16 @@ static void tell_the_end(struct job *job)
     pthread_mutex_unlock(&job->lock);
 }
 
+/* Jobs are kept for clients that come back, models only for those that work. */
+static void give_instance_back(struct job *job)
+{
+    instance_drop(job->instance);
+    job->instance = NULL;
+}
+
 void job_finish(struct job *job)
 {
+    give_instance_back(job);
     tell_the_end(job);
     job_free(job);
 }

@@ -7,8 +7,8 @@
  *     RUNNING  the scheduler, everything, until job_finish
  *     DONE     nobody: any thread that holds it may read everything
  *
- * At all times any thread that holds it may read id, client, request and the atomic fields, and
- * call what is marked "any thread".
+ * At all times any thread that holds it may read id, client, request, info and the atomic fields,
+ * and call what is marked "any thread".
  */
 #ifndef SERVER_JOB_H
 #define SERVER_JOB_H
@@ -86,10 +86,14 @@ struct job_waiter {
     struct job_waiter *next; /* job.c's own */
 };
 
+struct instance;
+
 struct job {
     char id[JOB_ID_MAX];
     char client[JOB_CLIENT_MAX]; /* whose turn it takes: a key's name or an address */
     struct gen_request request;  /* owned */
+    struct engine_info info;     /* of the model that works for it */
+    struct instance *instance;   /* of that model; held until the job ends. NULL: not given yet */
     int64_t arrived_ns, deadline_ns;
     _Atomic int state, cancel; /* enum job_state, enum job_cancel */
     _Atomic int holds;         /* job.c's own */
@@ -125,6 +129,10 @@ struct job {
  * the queue: one a picture. */
 int job_new(const char *id, const char *client, struct gen_request *request,
             const struct engine_info *info, struct job **ret_job, struct err *e);
+/* Before queue_push: when the request was there; its time counts from then. */
+void job_date(struct job *job, int64_t arrived_ns);
+/* Before queue_push: who works for it, held by the job from here until it ends. */
+void job_give_instance(struct job *job, struct instance *i);
 /* One more who holds the job, and one less: the last one frees it. Any thread. */
 struct job *job_hold(struct job *job);
 void job_free(struct job *job);

@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -24,7 +23,7 @@ struct account {
 struct keys {
     char *path;
     pthread_mutex_t lock; /* guards every field below */
-    struct stat seen;     /* of the file that was read last, good or bad */
+    uint64_t seen;        /* version of the file that was read last, good or bad */
     struct key *keys;
     int n;
     struct account *accounts; /* of every name that was ever in the file */
@@ -105,7 +104,7 @@ int keys_open(const char *path, struct keys **ret_keys, struct err *e)
     if (!k->path)
         err_set(e, ERR_NOMEM, "keys: out of memory");
     else
-        stat(path, &k->seen); /* if it is not there, reading says so */
+        k->seen = file_version(path); /* if it is not there, reading says so */
     if (!k->path || read_keys(k, e)) {
         keys_close(k);
         return -1;
@@ -125,17 +124,11 @@ void keys_close(struct keys *k)
     mem_free(k);
 }
 
-static bool is_another(const struct stat *a, const struct stat *b)
-{
-    return a->st_ino != b->st_ino || a->st_dev != b->st_dev || a->st_size != b->st_size ||
-           a->st_mtim.tv_sec != b->st_mtim.tv_sec || a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
-}
-
 int keys_refresh(struct keys *k, struct err *e)
 {
-    struct stat now;
+    uint64_t now = file_version(k->path);
 
-    if (stat(k->path, &now) || !is_another(&now, &k->seen))
+    if (now == 0 || now == k->seen)
         return 0; /* a file that is gone for a moment is being replaced */
     k->seen = now;
     return read_keys(k, e) ? -1 : 1;

@@ -24,10 +24,10 @@ static void print_prompt(const struct gen_request *r, int prompt, const char *ti
         buf_puts(out, "\n");
 }
 
-void parameters_print(const struct job *job, const struct picture *p,
-                      const struct engine_info *info, struct buf *out)
+void parameters_print(const struct job *job, const struct picture *p, struct buf *out)
 {
     const struct gen_request *r = &job->request;
+    const struct engine_info *info = &job->info;
 
     print_prompt(r, p->prompt, "", out);
     print_prompt(r, INPUT_NEGATIVE, "Negative prompt: ", out);

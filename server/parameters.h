@@ -14,7 +14,6 @@
 #include "server/job.h"
 
 /* Appends the text of a picture of the job to out. */
-void parameters_print(const struct job *job, const struct picture *p,
-                      const struct engine_info *info, struct buf *out);
+void parameters_print(const struct job *job, const struct picture *p, struct buf *out);
 
 #endif

@@ -18,10 +18,10 @@ struct gen_request gen_request_default(enum request_kind kind, const struct requ
         .metadata = limits->metadata,
         .priority = PRIORITY_NORMAL,
         .timeout_ms = limits->timeout_ms,
-        .temperature = limits->sampling.temperature,
-        .top_k = limits->sampling.top_k,
-        .top_p = limits->sampling.top_p,
-        .guidance = limits->sampling.guidance,
+        .temperature = REQUEST_UNSET,
+        .top_k = REQUEST_UNSET,
+        .top_p = REQUEST_UNSET,
+        .guidance = REQUEST_UNSET,
     };
 }
 
@@ -37,24 +37,6 @@ void gen_request_release(struct gen_request *r)
 }
 
 /* ---- what goes together ---- */
-
-static bool has_negative(const struct gen_request *r)
-{
-    for (int i = 0; i < r->n_inputs; i++)
-        if (r->inputs[i].prompt == INPUT_NEGATIVE)
-            return true;
-    return false;
-}
-
-static int check_model(struct gen_request *r, const struct request_limits *l, const char **param,
-                       struct err *e)
-{
-    *param = "model";
-    if (*r->model && strcmp(r->model, l->model) != 0 && !l->any_model)
-        return err_set(e, ERR_NOT_FOUND, "model: '%s' is not served here; %s is", r->model,
-                       l->model);
-    return 0;
-}
 
 static int check_timeout(struct gen_request *r, const struct request_limits *l, const char **param,
                          struct err *e)
@@ -77,18 +59,6 @@ static int check_prompt(struct gen_request *r, const struct request_limits *l, c
     for (int i = 0; i < r->n_inputs; i++)
         if (strcmp(r->inputs[i].name, "embedding") == 0)
             r->inputs[i].source = (enum gen_source)r->embedding_of;
-    return 0;
-}
-
-static int check_negative(struct gen_request *r, const struct request_limits *l, const char **param,
-                          struct err *e)
-{
-    (void)l;
-    *param = "negative_prompt";
-    if (has_negative(r) && !(r->guidance > 1))
-        return err_set(e, ERR_INVALID,
-                       "negative_prompt: has no effect without guidance; guidance_scale is %g",
-                       (double)r->guidance);
     return 0;
 }
 
@@ -130,8 +100,10 @@ int gen_request_check(struct gen_request *r, const struct request_limits *limits
         check_fn *check;
         bool of_all; /* kinds of requests, or of those to draw */
     } CHECKS[] = {
-        { check_model, true },     { check_timeout, true },     { check_prompt, false },
-        { check_negative, false }, { check_candidates, false }, { check_partials, true },
+        { check_timeout, true },
+        { check_prompt, false },
+        { check_candidates, false },
+        { check_partials, true },
     };
     const char *param;
 

@@ -1,7 +1,11 @@
 /*
  * What a client asks for: inputs or tokens, how pictures are drawn, and what comes back. Every
  * endpoint's body becomes a struct gen_request, each by its own table of fields (fields.h), with
- * every value within its limits.
+ * every value within its limits:
+ *
+ *     gen_request_parse(text, n, &limits, &r, param, e)   or another one: what was asked for
+ *     gen_request_fit(&r, &engine->info, param, e)        what that means for the model it names
+ *     gen_request_prepare(&r, engine, param, e)           words to tokens, pictures to squares
  */
 #ifndef SERVER_REQUEST_H
 #define SERVER_REQUEST_H
@@ -31,9 +35,12 @@
 #define REQUEST_ENCODING_BASE64 1
 #define REQUEST_RESPONSE_FORMATS "b64_json|url"
 #define REQUEST_QUALITY 90              /* of JPEG and WebP, unless told otherwise */
+#define REQUEST_TOKENS_MAX 65536        /* of a picture that is given as tokens */
+#define REQUEST_EMBED_MAX 65536         /* numbers of an embedding that is given */
 #define REQUEST_TIMEOUT_MS_MAX 86400000 /* a day */
 #define REQUEST_PARTIALS_MAX 8          /* of each picture */
 #define REQUEST_PARAM_MAX FIELDS_PARAM_MAX
+#define REQUEST_UNSET (-1)
 #define REQUEST_SEED_MAX 9007199254740991 /* 2^53 - 1: every JSON reader keeps it exactly */
 
 enum request_kind {
@@ -60,10 +67,11 @@ struct gen_request {
     int n_inputs, n_prompts;
     const char *source; /* static: the field that the prompts are from; NULL: none yet */
     int embedding_of;   /* enum gen_source, of that field */
-    int32_t *tokens;    /* owned [n, tokens a picture]; REQUEST_DECODE */
+    int32_t *tokens;    /* owned [n, n_tokens]; REQUEST_DECODE */
+    int n_tokens;       /* of a picture, as the client has it */
     int n, candidates; /* of each prompt: pictures in the answer; pictures drawn, the best n kept */
     int64_t seed;      /* of the first picture; below 0 while parsing: a random one is wanted */
-    float temperature, top_p, guidance;
+    float temperature, top_p, guidance; /* REQUEST_UNSET while parsing: the model's are wanted */
     int top_k;
     int output_format; /* enum format */
     int quality;       /* 1..100; of JPEG and WebP */
@@ -75,24 +83,20 @@ struct gen_request {
     bool stream;
     int partials;   /* with `stream`: how often each picture is shown while it is drawn */
     int timeout_ms; /* from arrival to answer; 1 at least */
-    char model[BUNDLE_NAME_MAX];
+    char model[BUNDLE_NAME_MAX]; /* "": none is named */
 };
 
 struct request_limits {
-    size_t image_pixels;             /* of an image prompt, checked before it is decoded */
-    int timeout_ms;                  /* most that a request may ask for */
-    int embed_dim;                   /* E: values of an embedding */
-    int tokens, codebook;            /* of a picture; a token is below codebook */
-    const char *model;               /* the one that is served */
-    bool any_model;                  /* names of others are taken for this one */
-    bool metadata;                   /* of requests that do not say */
-    struct bundle_sampling sampling; /* for fields that are left out */
+    size_t image_pixels; /* of an image prompt, checked before it is decoded */
+    int timeout_ms;      /* most that a request may ask for */
+    bool metadata;       /* of requests that do not say */
 };
 
 /* Nothing asked for yet, everything else as limits say. */
 struct gen_request gen_request_default(enum request_kind kind, const struct request_limits *limits);
 void gen_request_release(struct gen_request *r);
-/* What one field cannot see: values that do not go together; fills in what follows from others. */
+/* What one field cannot see: values that do not go together; fills in what follows from others. Any
+ * model. */
 int gen_request_check(struct gen_request *r, const struct request_limits *limits,
                       char ret_param[REQUEST_PARAM_MAX], struct err *e);
 
@@ -104,7 +108,7 @@ int gen_request_read(const struct field_table *t, const char *text, size_t n,
 /*
  * The body of a POST, n bytes of JSON. ret_param: the field that is to blame, "" if no single one
  * is; set on failure. INVALID and FORMAT: the client's mistake; TOO_LARGE: a picture has too many
- * pixels; NOT_FOUND: another model. Any thread.
+ * pixels. Any thread.
  */
 typedef int request_parse(const char *text, size_t n, const struct request_limits *limits,
                           struct gen_request *ret_request, char ret_param[REQUEST_PARAM_MAX],
@@ -118,9 +122,10 @@ request_parse decode_request_parse;     /* /v1/decode */
 request_parse openai_request_parse;     /* /v1/images/generations */
 request_parse txt2img_request_parse;    /* /sdapi/v1/txt2img */
 
-/* The body of POST /sdapi/v1/options: whether it may be so. */
+/* The body of POST /sdapi/v1/options: the model that it names, "" if none. */
 int sdapi_options_parse(const char *text, size_t n, const struct request_limits *limits,
-                        char ret_param[REQUEST_PARAM_MAX], struct err *e);
+                        char ret_model[BUNDLE_NAME_MAX], char ret_param[REQUEST_PARAM_MAX],
+                        struct err *e);
 
 /* The form of POST /v1/images/variations; type: its Content-Type. */
 int variations_request_parse(const char *type, const char *body, size_t n,
@@ -136,6 +141,11 @@ extern const struct field_type FIELD_SETTINGS; /* request_sdapi.c */
 
 /* Inputs of a kind. */
 int request_count(const struct gen_request *r, enum input_kind kind);
+
+/* Fills in the model's defaults and checks what depends on it: embeddings, tokens, what goes
+ * together with guidance. ret_param as in gen_request_parse. */
+int gen_request_fit(struct gen_request *r, const struct engine_info *info,
+                    char ret_param[REQUEST_PARAM_MAX], struct err *e);
 
 /* input_prepare for every input. ret_param as in gen_request_parse. Any thread. */
 int gen_request_prepare(struct gen_request *r, const struct engine *g,

@@ -12,7 +12,7 @@ static const struct field COMMON_ROWS[] = {
     { "timeout_ms", &FIELD_INT, 1, REQUEST_TIMEOUT_MS_MAX, AT(timeout_ms), NULL, "`timeout_s`",
       "milliseconds after which the request is given up with 504; at most the daemon's "
       "`timeout_s`" },
-    { "model", &FIELD_WORD, 0, BUNDLE_NAME_MAX - 1, AT(model), NULL, "the one served",
+    { "model", &FIELD_WORD, 0, BUNDLE_NAME_MAX - 1, AT(model), NULL, "the first",
       "name of the model" },
     { "user", &FIELD_UNUSED, 0, 0, 0, NULL, "",
       "whoever asks on the client's side: taken, and without effect" },

@@ -5,6 +5,7 @@
  */
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "server/input_fields.h"
 #include "server/request.h"
@@ -20,7 +21,7 @@ struct txt2img {
 
 static const struct field SETTINGS_ROWS[] = {
     { "sd_model_checkpoint", &FIELD_WORD, 0, BUNDLE_NAME_MAX - 1,
-      offsetof(struct gen_request, model), NULL, "the one served", "name of the model" },
+      offsetof(struct gen_request, model), NULL, "the first", "name of the model" },
     { .name = NULL },
 };
 
@@ -88,12 +89,13 @@ int txt2img_request_parse(const char *text, size_t n, const struct request_limit
 }
 
 int sdapi_options_parse(const char *text, size_t n, const struct request_limits *limits,
-                        char ret_param[REQUEST_PARAM_MAX], struct err *e)
+                        char ret_model[BUNDLE_NAME_MAX], char ret_param[REQUEST_PARAM_MAX],
+                        struct err *e)
 {
     struct gen_request r = gen_request_default(REQUEST_EMBED, limits);
 
-    return fields_parse(&SDAPI_OPTIONS_FIELDS, text, n, &r, limits, ret_param, e) ||
-                   gen_request_check(&r, limits, ret_param, e)
-               ? -1
-               : 0;
+    if (fields_parse(&SDAPI_OPTIONS_FIELDS, text, n, &r, limits, ret_param, e))
+        return -1;
+    memcpy(ret_model, r.model, sizeof r.model);
+    return 0;
 }

@@ -12,24 +12,25 @@
 
 /* ---- tokens ---- */
 
-/* One picture's tokens into ret[limits->tokens]. name: "tokens", or "tokens[2]". */
-static int read_tokens(const char *name, const json_t *list, const struct request_limits *limits,
-                       int32_t *ret, struct err *e)
+/* One picture's tokens into ret[n_tokens]; how many and which there are is the model's to say.
+ * name: "tokens", or "tokens[2]". */
+static int read_tokens(const char *name, const json_t *list, int n_tokens, int32_t *ret,
+                       struct err *e)
 {
     size_t i;
     json_t *item;
 
-    if (json_array_size(list) != (size_t)limits->tokens)
-        return err_set(e, ERR_INVALID, "%s: %zu tokens; a picture of this model has %d", name,
-                       json_array_size(list), limits->tokens);
+    if (json_array_size(list) != (size_t)n_tokens)
+        return err_set(e, ERR_INVALID, "%s: %zu tokens; the first picture has %d", name,
+                       json_array_size(list), n_tokens);
     json_array_foreach (list, i, item) {
         json_int_t token = json_integer_value(item);
         if (!json_is_integer(item))
             return err_set(e, ERR_INVALID, "%s[%zu]: a whole number is expected, not %s", name, i,
                            field_json_kind(item));
-        if (token < 0 || token >= limits->codebook)
+        if (token < 0 || token > INT32_MAX)
             return err_set(e, ERR_INVALID, "%s[%zu]: %" JSON_INTEGER_FORMAT " is outside 0..%d",
-                           name, i, token, limits->codebook - 1);
+                           name, i, token, INT32_MAX);
         ret[i] = (int32_t)token;
     }
     return 0;
@@ -37,7 +38,7 @@ static int read_tokens(const char *name, const json_t *list, const struct reques
 
 /* Lists of tokens, one a picture. */
 static int read_lists(const struct field *f, const json_t *lists, struct gen_request *r,
-                      const struct request_limits *limits, struct err *e)
+                      struct err *e)
 {
     size_t i;
     json_t *item;
@@ -48,9 +49,23 @@ static int read_lists(const struct field *f, const json_t *lists, struct gen_req
         if (!json_is_array(item))
             return err_set(e, ERR_INVALID, "%s: a list of tokens is expected, not %s", name,
                            field_json_kind(item));
-        if (read_tokens(name, item, limits, r->tokens + i * (size_t)limits->tokens, e))
+        if (read_tokens(name, item, r->n_tokens, r->tokens + i * (size_t)r->n_tokens, e))
             return -1;
     }
+    return 0;
+}
+
+static int take_tokens(struct gen_request *r, const char *name, size_t n, size_t each,
+                       struct err *e)
+{
+    if (each < 1 || each > REQUEST_TOKENS_MAX)
+        return err_set(e, ERR_INVALID, "%s: %zu a picture are outside 1..%d", name, each,
+                       REQUEST_TOKENS_MAX);
+    r->tokens = mem_alloc(n * each, sizeof *r->tokens);
+    if (!r->tokens)
+        return err_set(e, ERR_NOMEM, "%s: out of memory", name);
+    r->n = (int)n;
+    r->n_tokens = (int)each;
     return 0;
 }
 
@@ -58,18 +73,18 @@ static int set_tokens(const struct field *f, const json_t *v, void *at,
                       const struct request_limits *limits, struct err *e)
 {
     struct gen_request *r = at;
-    bool several = json_is_array(json_array_get(v, 0));
+    const json_t *first = json_array_get(v, 0);
+    bool several = json_is_array(first);
     size_t n = several ? json_array_size(v) : 1;
 
+    (void)limits;
     if (!json_is_array(v))
         return field_mistyped(f, v, e);
     if (n > (size_t)f->max)
         return err_set(e, ERR_INVALID, "%s: a list of %zu is outside 1..%.0f", f->name, n, f->max);
-    r->tokens = mem_alloc(n * (size_t)limits->tokens, sizeof *r->tokens);
-    if (!r->tokens)
-        return err_set(e, ERR_NOMEM, "%s: out of memory", f->name);
-    r->n = (int)n;
-    return several ? read_lists(f, v, r, limits, e) : read_tokens(f->name, v, limits, r->tokens, e);
+    if (take_tokens(r, f->name, n, json_array_size(several ? first : v), e))
+        return -1;
+    return several ? read_lists(f, v, r, e) : read_tokens(f->name, v, r->n_tokens, r->tokens, e);
 }
 
 const struct field_type FIELD_TOKENS = { "a list of whole numbers, or a list of such lists",

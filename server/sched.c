@@ -7,23 +7,45 @@
 
 #define IDLE_MS 1000 /* an idle scheduler beats this often */
 
-int sched_new(struct engine *engine, struct queue *queue, struct stats *stats,
-              struct sched **ret_sched, struct err *e)
+int sched_new(struct queue *queue, struct stats *stats, struct sched **ret_sched, struct err *e)
 {
     struct sched *s = mem_alloc(1, sizeof *s);
-    struct gen_settings usual = { .guidance = engine->info.sampling.guidance };
 
     if (!s)
         return err_set(e, ERR_NOMEM, "scheduler: out of memory");
-    s->engine = engine;
     s->queue = queue;
     s->stats = stats;
-    s->rows.id = LINE_ROWS;
     s->work.id = LINE_WORK;
-    s->slots = engine->info.rows / engine->calls->rows_needed(engine, &usual);
     atomic_store(&s->beat_ns, clock_ns());
     *ret_sched = s;
     return 0;
+}
+
+/* ---- instances with jobs ---- */
+
+static void begin_with(struct sched *s, struct job *job)
+{
+    struct instance *i = job->instance;
+
+    if (i->jobs++ == 0) {
+        i->working = s->working;
+        s->working = instance_hold(i);
+    }
+    line_add(sched_has_work(job) ? &s->work : &i->rows, job);
+}
+
+/* Those whose last job has ended. */
+static void let_go(struct sched *s)
+{
+    for (struct instance **link = &s->working; *link;) {
+        struct instance *i = *link;
+        if (i->jobs == 0) {
+            *link = i->working;
+            instance_drop(i);
+        } else {
+            link = &i->working;
+        }
+    }
 }
 
 void sched_free(struct sched *s)
@@ -31,6 +53,7 @@ void sched_free(struct sched *s)
     if (!s)
         return;
     sched_fail_all(s, ERR_UNAVAILABLE, "the daemon is shutting down");
+    let_go(s);
     mem_free(s);
 }
 
@@ -51,7 +74,7 @@ static void take_new(struct sched *s)
     while (*last)
         last = &(*last)->next;
     for (; (*last = queue_pop(s->queue)); last = &(*last)->next)
-        line_add(sched_has_work(s, *last) ? &s->work : &s->rows, *last);
+        begin_with(s, *last);
 }
 
 bool sched_turn(struct sched *s)
@@ -60,13 +83,17 @@ bool sched_turn(struct sched *s)
     take_new(s);
     end_everything_if_over(s);
     sched_end_expired(s);
-    sched_admit(s);
-    line_publish(&s->rows);
+    for (struct instance *i = s->working; i; i = i->working)
+        sched_admit(s, i);
+    for (struct instance *i = s->working; i; i = i->working) {
+        line_publish(&i->rows);
+        sched_step(s, i);
+    }
     line_publish(&s->work);
-    sched_step(s);
     sched_work(s);
     sched_end_complete(s);
     sched_publish(s);
+    let_go(s);
     return s->jobs != NULL;
 }
 
@@ -132,7 +159,5 @@ int sched_rows_used(const struct sched *s)
 
 int sched_wait_s(const struct sched *s, int pictures)
 {
-    int64_t ns = atomic_load(&s->picture_ns) * pictures / (s->slots ? s->slots : 1);
-
-    return 1 + (int)(ns / 1000000000);
+    return 1 + (int)(atomic_load(&s->picture_ns) * pictures / 1000000000);
 }

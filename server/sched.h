@@ -1,8 +1,9 @@
 /*
- * The scheduler: the one thread that uses the engine. A turn takes new jobs, ends those that nobody
- * wants any more, gives free rows to pictures in the order of the waiting line (line.h), steps all
- * live slots, and does one piece of what comes after the tokens: the pixels of one picture, or its
- * score. So nothing keeps a new request from its first step for longer than one such piece.
+ * The scheduler: the one thread that uses engines. A turn takes new jobs, ends those that nobody
+ * wants any more, and for each instance with jobs gives free rows to pictures in the order of its
+ * waiting line (line.h) and steps its live slots; then it does one piece of what comes after the
+ * tokens: the pixels of one picture, or its score. So nothing keeps a new request from its first
+ * step for longer than one such piece and a step of each model in use.
  *
  * No lock is held while the device works.
  */
@@ -13,15 +14,13 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "server/engine.h"
 #include "server/queue.h"
 #include "server/stats.h"
 
 struct sched;
 
-/* All three are borrowed and must outlive the scheduler. */
-int sched_new(struct engine *engine, struct queue *queue, struct stats *stats,
-              struct sched **ret_sched, struct err *e);
+/* Both are borrowed and must outlive the scheduler. Jobs bring the instance that works for them. */
+int sched_new(struct queue *queue, struct stats *stats, struct sched **ret_sched, struct err *e);
 /* After sched_join, or without a thread. Jobs still running are failed as UNAVAILABLE. */
 void sched_free(struct sched *s);
 

@@ -14,13 +14,16 @@ int sched_count(const struct job *job, enum picture_stage stage)
 
 static void give_back(struct sched *s, struct job *job)
 {
+    struct engine *g = job->instance->engine;
+
     for (int i = 0; i < job->n_pictures; i++)
         if (job->pictures[i].stage == PICTURE_DRAWING)
-            s->engine->calls->drop(s->engine, job->pictures[i].slot);
+            g->calls->drop(g, job->pictures[i].slot);
     queue_release(s->queue, job->places);
     job->places = 0;
-    line_remove(&s->rows, job);
+    line_remove(&job->instance->rows, job);
     line_remove(&s->work, job);
+    job->instance->jobs--;
 }
 
 /* What is worth a line in the log; the others are in the access line. */
@@ -49,12 +52,14 @@ static void record(struct sched *s, const struct job *job)
 
 void sched_publish(struct sched *s)
 {
-    int running = 0;
+    int running = 0, rows = 0;
 
     for (const struct job *job = s->jobs; job; job = job->next)
         running += atomic_load(&job->state) == JOB_RUNNING;
+    for (const struct instance *i = s->working; i; i = i->working)
+        rows += i->engine->info.rows - i->engine->calls->rows_free(i->engine);
     atomic_store(&s->running, running);
-    atomic_store(&s->rows_used, s->engine->info.rows - s->engine->calls->rows_free(s->engine));
+    atomic_store(&s->rows_used, rows);
 }
 
 /* Takes the job at *link out of the list and lets its waiter have it. */

@@ -9,20 +9,21 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "server/instance.h"
 #include "server/line.h"
 #include "server/sched.h"
 
 struct sched {
-    struct engine *engine;
     struct queue *queue;
     struct stats *stats;
 
-    struct job *jobs;       /* all that have not ended, oldest first */
-    struct line rows, work; /* those with pictures that wait for rows; with other work */
+    struct job *jobs;         /* all that have not ended, oldest first */
+    struct instance *working; /* all that have jobs, held */
+    struct line work;         /* jobs with work that needs no rows */
 
     pthread_t thread;
-    int slots; /* pictures with default settings that fit into the rows */
-    /* written by the device thread, read by any */
+    /* written by the device thread, read by any; picture_ns: the mean of a picture's time divided
+     * by the slots that it shared that time with */
     _Atomic int64_t beat_ns, picture_ns;
     _Atomic int running, rows_used;
     _Atomic bool faulted, aborted, finished;
@@ -50,12 +51,13 @@ void sched_note_fault(struct sched *s, const struct err *e);
 
 /* ---- sched_rows.c ---- */
 
-/* Gives free rows to pictures, in the order of the line. Stops at the first job that does not fit,
- * or pairs of rows would starve behind single ones; and at one with inputs left to look at: one a
- * turn, or a long list would keep everybody from the next step. */
-void sched_admit(struct sched *s);
-/* One token for every picture that has a slot; those that have all give their rows back. */
-void sched_step(struct sched *s);
+/* Gives the instance's free rows to pictures, in the order of its line. Stops at the first job that
+ * does not fit, or pairs of rows would starve behind single ones; and at one with inputs left to
+ * look at: one a turn, or a long list would keep everybody from the next step. */
+void sched_admit(struct sched *s, struct instance *i);
+/* One token for every picture that has a slot of the instance; those that have all give their rows
+ * back. */
+void sched_step(struct sched *s, struct instance *i);
 
 /* ---- sched_work.c ---- */
 
@@ -64,9 +66,9 @@ void sched_note_begin(struct job *job);
 /* Gives a place in the queue back. */
 void sched_give_place(struct sched *s, struct job *job);
 /* Looks at the next input of the job. */
-int sched_look(struct sched *s, struct job *job);
+int sched_look(struct job *job);
 /* The job has work for the device that needs no rows. */
-bool sched_has_work(const struct sched *s, const struct job *job);
+bool sched_has_work(const struct job *job);
 /* One piece of such work, or more when more pictures are finished than one piece a turn would keep
  * pace with. */
 void sched_work(struct sched *s);

@@ -19,35 +19,34 @@ struct picture *sched_first(const struct job *job, enum picture_stage stage)
 static int admit(struct sched *s, struct job *job, struct picture *p)
 {
     struct gen_settings settings = job_settings(job, p);
-    const float *cond = job->prompts.means + p->prompt * s->engine->info.embed_dim;
+    struct engine *g = job->instance->engine;
+    const float *cond = job->prompts.means + p->prompt * g->info.embed_dim;
 
-    if (s->engine->calls->admit(s->engine, cond, job->prompts.negative, &settings, &p->slot,
-                                &job->err))
+    if (g->calls->admit(g, cond, job->prompts.negative, &settings, &p->slot, &job->err))
         return -1;
     p->stage = PICTURE_DRAWING;
     p->started_ns = clock_ns();
     if (!job->started_ns)
         job->started_ns = p->started_ns;
     sched_give_place(s, job);
-    line_served(&s->rows, job, sched_first(job, PICTURE_WAITING) != NULL);
+    line_served(&job->instance->rows, job, sched_first(job, PICTURE_WAITING) != NULL);
     return 0;
 }
 
-static bool fits(const struct sched *s, const struct job *job)
+static bool fits(const struct engine *g, const struct job *job)
 {
     struct gen_settings settings = request_settings(&job->request, 0);
-    const struct engine_calls *calls = s->engine->calls;
 
-    return calls->rows_free(s->engine) >= calls->rows_needed(s->engine, &settings);
+    return g->calls->rows_free(g) >= g->calls->rows_needed(g, &settings);
 }
 
-void sched_admit(struct sched *s)
+void sched_admit(struct sched *s, struct instance *i)
 {
     struct job *job;
 
-    while ((job = line_next(&s->rows)) && fits(s, job)) {
+    while ((job = line_next(&i->rows)) && fits(i->engine, job)) {
         bool ready = prompts_ready(&job->prompts, &job->request);
-        int failed = ready ? admit(s, job, sched_first(job, PICTURE_WAITING)) : sched_look(s, job);
+        int failed = ready ? admit(s, job, sched_first(job, PICTURE_WAITING)) : sched_look(job);
         if (failed)
             sched_fail(s, job);
         else if (!prompts_ready(&job->prompts, &job->request))
@@ -58,44 +57,43 @@ void sched_admit(struct sched *s)
 /* ---- drawing -> tokens ---- */
 
 /* A failed step fails every job that took part in it, and nobody else. */
-static void fail_drawing(struct sched *s, const struct err *e)
+static void fail_drawing(struct sched *s, const struct instance *i, const struct err *e)
 {
     for (struct job *job = s->jobs; job; job = job->next)
-        if (sched_first(job, PICTURE_DRAWING))
+        if (job->instance == i && sched_first(job, PICTURE_DRAWING))
             job->err = *e;
     sched_note_fault(s, e);
     sched_end_failed(s);
 }
 
-static int n_drawing(const struct sched *s)
+static int n_drawing(const struct sched *s, const struct instance *i)
 {
     int n = 0;
 
     for (const struct job *job = s->jobs; job; job = job->next)
-        n += sched_count(job, PICTURE_DRAWING);
+        n += job->instance == i ? sched_count(job, PICTURE_DRAWING) : 0;
     return n;
 }
 
 /* Copies the tokens and gives the rows back at once: pixels need none. */
-static bool take_tokens(struct sched *s, struct picture *p)
+static bool take_tokens(struct engine *g, struct picture *p)
 {
-    const struct engine_calls *calls = s->engine->calls;
-    int n = s->engine->info.tokens;
+    int n = g->info.tokens;
 
-    if (p->stage != PICTURE_DRAWING || calls->position(s->engine, p->slot) < n)
+    if (p->stage != PICTURE_DRAWING || g->calls->position(g, p->slot) < n)
         return false;
-    memcpy(p->tokens, calls->tokens(s->engine, p->slot), (size_t)n * sizeof *p->tokens);
-    calls->drop(s->engine, p->slot);
+    memcpy(p->tokens, g->calls->tokens(g, p->slot), (size_t)n * sizeof *p->tokens);
+    g->calls->drop(g, p->slot);
     p->stage = PICTURE_TOKENS;
     return true;
 }
 
-static void collect_from(struct sched *s, struct job *job)
+static void collect_from(struct job *job)
 {
     bool taken = false;
 
     for (int i = 0; i < job->n_pictures; i++)
-        taken |= take_tokens(s, &job->pictures[i]);
+        taken |= take_tokens(job->instance->engine, &job->pictures[i]);
     if (taken && !sched_first(job, PICTURE_WAITING) && !sched_first(job, PICTURE_DRAWING))
         job->times.decode = clock_ns() - job->started_ns;
 }
@@ -109,25 +107,27 @@ static void note_drawn(struct job *job, int n)
         job_tell(job);
 }
 
-void sched_step(struct sched *s)
+void sched_step(struct sched *s, struct instance *i)
 {
-    int n = n_drawing(s);
+    int n = n_drawing(s, i);
+    struct engine *g = i->engine;
     struct err e;
 
     if (n == 0)
         return;
-    stats_add(s->stats, STATS_ROW_STEPS,
-              s->engine->info.rows - s->engine->calls->rows_free(s->engine));
-    if (s->engine->calls->step(s->engine, &e)) {
-        fail_drawing(s, &e);
+    stats_add(s->stats, STATS_ROW_STEPS, g->info.rows - g->calls->rows_free(g));
+    if (g->calls->step(g, &e)) {
+        fail_drawing(s, i, &e);
         return;
     }
     stats_add(s->stats, STATS_STEPS, 1);
     stats_add(s->stats, STATS_TOKENS, n);
     for (struct job *job = s->jobs; job; job = job->next) {
+        if (job->instance != i)
+            continue;
         note_drawn(job, sched_count(job, PICTURE_DRAWING));
-        collect_from(s, job);
-        if (sched_has_work(s, job))
+        collect_from(job);
+        if (sched_has_work(job))
             line_add(&s->work, job);
     }
 }

@@ -15,17 +15,19 @@ void sched_note_begin(struct job *job)
 
 void sched_give_place(struct sched *s, struct job *job)
 {
+    if (job->places == 0) /* a warm-up has come without */
+        return;
     job->places--;
     queue_release(s->queue, 1);
 }
 
-int sched_look(struct sched *s, struct job *job)
+int sched_look(struct job *job)
 {
     int64_t begin = clock_ns();
     int failed;
 
     sched_note_begin(job);
-    failed = prompts_look(&job->prompts, &job->request, s->engine, &job->err);
+    failed = prompts_look(&job->prompts, &job->request, job->instance->engine, &job->err);
     job->times.encode += clock_ns() - begin;
     return failed;
 }
@@ -34,9 +36,10 @@ int sched_look(struct sched *s, struct job *job)
 
 static int embed_input(struct sched *s, struct job *job, struct picture *p)
 {
-    int dim = s->engine->info.embed_dim, i = (int)(p - job->pictures);
+    int dim = job->info.embed_dim, i = (int)(p - job->pictures);
 
-    if (sched_look(s, job))
+    (void)s;
+    if (sched_look(job))
         return -1;
     memcpy(p->embed, job->prompts.embeds + i * dim, (size_t)dim * sizeof *p->embed);
     return 0;
@@ -45,19 +48,25 @@ static int embed_input(struct sched *s, struct job *job, struct picture *p)
 static int pixels_to_tokens(struct sched *s, struct job *job, struct picture *p)
 {
     const struct image *img = &job->request.inputs[p - job->pictures].image;
+    struct engine *g = job->instance->engine;
 
-    return s->engine->calls->encode(s->engine, img, p->tokens, &job->err);
+    (void)s;
+    return g->calls->encode(g, img, p->tokens, &job->err);
 }
 
 static int tokens_to_pixels(struct sched *s, struct job *job, struct picture *p)
 {
-    return s->engine->calls->decode(s->engine, p->tokens, &p->image, &job->err);
+    struct engine *g = job->instance->engine;
+
+    (void)s;
+    return g->calls->decode(g, p->tokens, &p->image, &job->err);
 }
 
 /* A moving mean over about eight pictures. */
-static void note_picture(struct sched *s, const struct picture *p)
+static void note_picture(struct sched *s, const struct job *job, const struct picture *p)
 {
-    int64_t took = clock_ns() - p->started_ns, mean = atomic_load(&s->picture_ns);
+    int slots = job->instance->slots ? job->instance->slots : 1;
+    int64_t took = (clock_ns() - p->started_ns) / slots, mean = atomic_load(&s->picture_ns);
 
     atomic_store(&s->picture_ns, mean ? mean + (took - mean) / 8 : took);
     stats_add(s->stats, STATS_PICTURES, 1);
@@ -65,12 +74,13 @@ static void note_picture(struct sched *s, const struct picture *p)
 
 static int pixels_to_score(struct sched *s, struct job *job, struct picture *p)
 {
-    int dim = s->engine->info.embed_dim;
+    struct engine *g = job->instance->engine;
+    int dim = g->info.embed_dim;
 
-    if (s->engine->calls->embed_image(s->engine, &p->image, p->embed, &job->err))
+    if (g->calls->embed_image(g, &p->image, p->embed, &job->err))
         return -1;
     p->score = rank_cosine(job->prompts.targets + p->prompt * dim, p->embed, dim);
-    note_picture(s, p);
+    note_picture(s, job, p);
     return 0;
 }
 
@@ -111,19 +121,19 @@ static int do_piece(struct sched *s, struct job *job, struct picture *p)
 /* ---- pictures that somebody watches ---- */
 
 /* How often a picture should have been shown by now: after equal shares of its tokens. */
-static int partials_due(const struct sched *s, const struct job *job, const struct picture *p)
+static int partials_due(const struct job *job, const struct picture *p)
 {
-    int n = s->engine->info.tokens;
+    const struct engine *g = job->instance->engine;
 
     if (p->stage != PICTURE_DRAWING)
         return 0;
-    return s->engine->calls->position(s->engine, p->slot) * (job->request.partials + 1) / n;
+    return g->calls->position(g, p->slot) * (job->request.partials + 1) / g->info.tokens;
 }
 
-static struct picture *next_to_show(const struct sched *s, const struct job *job)
+static struct picture *next_to_show(const struct job *job)
 {
     for (int i = 0; job->request.partials && i < job->n_pictures; i++)
-        if (partials_due(s, job, &job->pictures[i]) > job->pictures[i].n_partials)
+        if (partials_due(job, &job->pictures[i]) > job->pictures[i].n_partials)
             return &job->pictures[i];
     return NULL;
 }
@@ -136,15 +146,15 @@ static void extend_tokens(const int32_t *drawn, int n_drawn, int32_t *tokens, in
         tokens[i] = i < width ? tokens[n_drawn - 1] : tokens[i - width];
 }
 
-static int show(struct sched *s, struct job *job, struct picture *p)
+static int show(struct job *job, struct picture *p)
 {
-    const struct engine_calls *calls = s->engine->calls;
-    int n = s->engine->info.tokens, due = partials_due(s, job, p);
+    struct engine *g = job->instance->engine;
+    int due = partials_due(job, p);
     struct image img;
 
-    extend_tokens(calls->tokens(s->engine, p->slot), calls->position(s->engine, p->slot), p->tokens,
-                  n, s->engine->info.columns);
-    if (calls->decode(s->engine, p->tokens, &img, &job->err))
+    extend_tokens(g->calls->tokens(g, p->slot), g->calls->position(g, p->slot), p->tokens,
+                  g->info.tokens, g->info.columns);
+    if (g->calls->decode(g, p->tokens, &img, &job->err))
         return -1;
     job_show(job, p, due, &img);
     return 0;
@@ -163,9 +173,9 @@ static struct picture *next_picture(const struct job *job)
     return drawn;
 }
 
-bool sched_has_work(const struct sched *s, const struct job *job)
+bool sched_has_work(const struct job *job)
 {
-    return next_picture(job) || next_to_show(s, job);
+    return next_picture(job) || next_to_show(job);
 }
 
 /*
@@ -174,11 +184,13 @@ bool sched_has_work(const struct sched *s, const struct job *job)
  */
 static int pieces_this_turn(const struct sched *s)
 {
-    int waiting = 0;
+    double turns = 0;
 
-    for (const struct job *job = s->jobs; job; job = job->next)
-        waiting += 2 * sched_count(job, PICTURE_TOKENS) + sched_count(job, PICTURE_DRAWN);
-    return 1 + waiting / s->engine->info.tokens;
+    for (const struct job *job = s->jobs; job; job = job->next) {
+        int pieces = 2 * sched_count(job, PICTURE_TOKENS) + sched_count(job, PICTURE_DRAWN);
+        turns += (double)pieces / job->info.tokens;
+    }
+    return 1 + (int)turns;
 }
 
 /* Who waits for a picture comes before who watches it. */
@@ -186,7 +198,7 @@ static int serve(struct sched *s, struct job *job)
 {
     struct picture *p = next_picture(job);
 
-    return p ? do_piece(s, job, p) : show(s, job, next_to_show(s, job));
+    return p ? do_piece(s, job, p) : show(job, next_to_show(job));
 }
 
 void sched_work(struct sched *s)
@@ -197,6 +209,6 @@ void sched_work(struct sched *s)
         if (serve(s, job))
             sched_fail(s, job);
         else
-            line_served(&s->work, job, sched_has_work(s, job));
+            line_served(&s->work, job, sched_has_work(job));
     }
 }

@@ -139,8 +139,10 @@ static void print_gauges(const struct stats_gauges *g, struct buf *out)
     print_gauge("clipgen_rows_total", "Batch rows of a step.", g->rows_total, out);
     print_gauge("clipgen_connections", "Open connections, all listeners.", g->connections, out);
     print_gauge("clipgen_ready", "1 when new work is taken.", g->ready, out);
-    print_gauge("clipgen_device_memory_bytes", "Device memory of caches and activations.",
+    print_gauge("clipgen_device_memory_bytes", "Device memory of all models that are loaded.",
                 g->memory_bytes, out);
+    print_gauge("clipgen_model_waiters", "Requests that wait for a model to be loaded.",
+                g->model_waiters, out);
     print_gauge("clipgen_jobs_kept", "Jobs kept for clients that come back.", g->jobs_kept, out);
     print_gauge("clipgen_resident_memory_bytes", "Memory of the process.", g->resident_bytes, out);
     print_gauge("clipgen_uptime_seconds", "Since start.", g->uptime_s, out);

@@ -39,7 +39,7 @@ enum stats_time {
 struct stats_gauges {
     int queue_pictures, jobs_running, rows_used, rows_total, connections;
     int ready; /* 1 or 0 */
-    int jobs_kept;
+    int jobs_kept, model_waiters;
     double memory_bytes, resident_bytes, uptime_s;
     const char *version, *model;
 };

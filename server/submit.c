@@ -1,5 +1,6 @@
 #include "server/submit.h"
 
+#include "base/clock.h"
 #include "server/api_jobs.h"
 #include "server/route.h"
 #include "server/stream.h"
@@ -113,16 +114,91 @@ static bool answered_again(struct app *app, struct exchange *x, struct wish *w)
     return true;
 }
 
+/* ---- models that are not loaded yet ---- */
+
+static void loaded(void *exchange)
+{
+    exchange_resume(exchange);
+}
+
+/* Whoever takes the waiter back is the one who resumes. */
+static void leave_queue(struct exchange *x, _Atomic bool *why)
+{
+    if (!models_leave(&x->model_waiter))
+        return;
+    atomic_store(why, true);
+    exchange_resume(x);
+}
+
+static void gone_early(void *exchange)
+{
+    struct exchange *x = exchange;
+
+    leave_queue(x, &x->gone);
+}
+
+static void too_late(void *exchange)
+{
+    struct exchange *x = exchange;
+
+    leave_queue(x, &x->late);
+}
+
+static void begin_again(struct app *app, struct exchange *x)
+{
+    if (!x->late) {
+        x->route->run(app, x);
+        return;
+    }
+    stats_add(app->stats, STATS_DEADLINES, 1);
+    reply_error(&x->reply, 504, NULL, "deadline: %.1f s have passed, the model is not loaded yet",
+                (double)(clock_ns() - x->complete_ns) / 1e9);
+}
+
+static void wait_for_model(struct app *app, struct exchange *x, const struct gen_request *r)
+{
+    int64_t left = x->complete_ns + (int64_t)r->timeout_ms * 1000000 - clock_ns();
+
+    x->model_waiter = (struct models_waiter){ .told = loaded, .arg = x };
+    x->resumed = begin_again;
+    exchange_suspend(x);
+    models_wait(app->models, r->model, &x->model_waiter);
+    exchange_watch(x, gone_early);
+    exchange_beat(x, left > 0 ? left : 1, too_late);
+}
+
+/* The model that the request names, held: 0 and NULL when x waits for it. */
+static int find_model(struct app *app, struct exchange *x, struct gen_request *r,
+                      struct instance **ret_instance, struct err *e)
+{
+    struct model_view view;
+
+    if (app->any_model && models_view(app->models, r->model, &view, NULL))
+        r->model[0] = 0;
+    if (models_get(app->models, r->model, ret_instance, e))
+        return -1;
+    if (!*ret_instance)
+        wait_for_model(app, x, r);
+    return 0;
+}
+
 /* ---- new jobs ---- */
 
-static int make_job(const struct app *app, const struct exchange *x, struct gen_request *request,
+static int make_job(const struct exchange *x, struct gen_request *request, struct instance *i,
                     char param[REQUEST_PARAM_MAX], struct job **ret_job, struct err *e)
 {
-    if (gen_request_prepare(request, app->engine, param, e)) {
+    const struct engine_info *info = &i->engine->info;
+
+    if (gen_request_fit(request, info, param, e) ||
+        gen_request_prepare(request, i->engine, param, e)) {
         gen_request_release(request);
         return -1;
     }
-    return job_new(x->id, x->client, request, &app->engine->info, ret_job, e);
+    if (job_new(x->id, x->client, request, info, ret_job, e))
+        return -1;
+    job_date(*ret_job, x->complete_ns);
+    job_give_instance(*ret_job, i);
+    return 0;
 }
 
 static void push(struct app *app, struct exchange *x, const struct wish *w, struct job *job)
@@ -215,28 +291,39 @@ static void start(struct app *app, struct exchange *x, struct wish *w, struct jo
     submit_refuse(app, x, &e, NULL);
 }
 
-void submit(struct app *app, struct exchange *x, struct gen_request *request)
+/* i: held, and given back. */
+static void submit_to(struct app *app, struct exchange *x, struct wish *w,
+                      struct gen_request *request, struct instance *i)
 {
     char param[REQUEST_PARAM_MAX] = "";
-    struct wish w;
     struct err e;
     struct job *job;
 
-    if (wish_read(x, &w, &e)) {
-        gen_request_release(request);
-        submit_refuse(app, x, &e, "Idempotency-Key");
-        return;
-    }
     buf_release(&x->body); /* megabytes of base64, maybe for minutes */
-    if (answered_again(app, x, &w)) {
-        gen_request_release(request);
-        return;
-    }
     hold_down(app, x, request);
-    if (make_job(app, x, request, param, &job, &e))
+    if (make_job(x, request, i, param, &job, &e))
         submit_refuse(app, x, &e, param);
     else
-        start(app, x, &w, job);
+        start(app, x, w, job);
+    instance_drop(i);
+}
+
+void submit(struct app *app, struct exchange *x, struct gen_request *request)
+{
+    struct instance *i = NULL;
+    struct wish w;
+    struct err e;
+
+    if (wish_read(x, &w, &e))
+        submit_refuse(app, x, &e, "Idempotency-Key");
+    else if (answered_again(app, x, &w))
+        buf_release(&x->body);
+    else if (find_model(app, x, request, &i, &e))
+        submit_refuse(app, x, &e, "model");
+    if (i)
+        submit_to(app, x, &w, request, i);
+    else
+        gen_request_release(request);
 }
 
 void submit_body(struct app *app, struct exchange *x, request_parse *parse)

@@ -9,44 +9,62 @@ static void post(void *semaphore, bool over)
         sem_post(semaphore);
 }
 
-static int make_job(struct app *app, struct job **ret_job, struct err *e)
+static int make_request(const struct request_limits *limits, const struct engine *g,
+                        struct gen_request *ret_request, struct err *e)
 {
-    static const char REQUEST[] = "{\"prompt\":\"a first picture\",\"seed\":1}";
+    static const char REQUEST[] =
+        "{\"prompt\":\"a first picture\",\"seed\":1,\"priority\":\"high\"}";
     char param[REQUEST_PARAM_MAX];
     struct gen_request r;
-    struct engine *g = app->engine;
 
-    if (gen_request_parse(REQUEST, strlen(REQUEST), &app->limits, &r, param, e))
+    if (gen_request_parse(REQUEST, strlen(REQUEST), limits, &r, param, e))
         return -1;
-    if (gen_request_prepare(&r, g, param, e)) {
+    if (gen_request_fit(&r, &g->info, param, e) || gen_request_prepare(&r, g, param, e)) {
         gen_request_release(&r);
         return -1;
     }
-    return job_new("warm-up", "", &r, &g->info, ret_job, e);
+    *ret_request = r;
+    return 0;
 }
 
-int warm_up(struct app *app, struct err *e)
+static int make_job(const struct request_limits *limits, struct instance *i, struct job **ret_job,
+                    struct err *e)
+{
+    struct gen_request r;
+
+    if (make_request(limits, i->engine, &r, e) ||
+        job_new("warm-up", "", &r, &i->engine->info, ret_job, e))
+        return -1;
+    job_give_instance(*ret_job, i);
+    (*ret_job)->places = 0; /* a full queue is no reason to refuse a model */
+    return 0;
+}
+
+/* job: pushed already, held. */
+static int wait_for(struct job *job, struct err *e)
 {
     sem_t done;
     struct job_waiter waiter = { .told = post, .arg = &done };
-    struct job *job;
-    int failed;
 
-    if (make_job(app, &job, e))
-        return err_prefix(e, "warm-up: ");
-    if (queue_reserve(app->queue, job->places, e)) {
-        job_free(job);
-        return err_prefix(e, "warm-up: ");
-    }
     sem_init(&done, 0, 0);
     job_join(job, &waiter);
-    queue_push(app->queue, job_hold(job));
     while (sem_wait(&done))
         continue; /* interrupted */
     sem_destroy(&done);
-    failed = job->err.code != ERR_NONE;
-    if (failed)
-        err_set(e, job->err.code, "warm-up: %s", job->err.msg);
+    return job->err.code == ERR_NONE ? 0 : err_set(e, job->err.code, "%s", job->err.msg);
+}
+
+int warm_up(void *app, struct instance *i, struct err *e)
+{
+    const struct app *a = app;
+    struct job *job = NULL;
+    int failed = make_job(&a->limits, i, &job, e) || queue_reserve(a->queue, 0, e);
+
+    if (!failed) {
+        job_keep(job); /* nobody waits yet */
+        queue_push(a->queue, job_hold(job));
+        failed = wait_for(job, e);
+    }
     job_free(job);
-    return failed ? -1 : 0;
+    return failed ? err_prefix(e, "warm-up: ") : 0;
 }

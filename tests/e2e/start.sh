@@ -22,7 +22,7 @@ refuses 1 "/nonexistent/bundle" --listen 127.0.0.1:0 --bundle /nonexistent/bundl
 refuses 1 "listen: 'nowhere' is not address:port" --listen nowhere
 
 tiny_bundle
-refuses 1 "rows: caches and activations of 128 rows take" --listen 127.0.0.1:0 --bundle "$WORK/tiny" --backend cpu \
+refuses 1 "tiny does not fit: it takes" --listen 127.0.0.1:0 --bundle "$WORK/tiny" --backend cpu \
     --rows 128 --memory-max-mib 1
 start_daemon "$WORK/tiny" --log-level debug
 refuses 1 "Address already in use" --bundle "$WORK/tiny" --listen "${URL#http://}"

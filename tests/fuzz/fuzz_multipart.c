@@ -13,10 +13,6 @@
 static const struct request_limits LIMITS = {
     .image_pixels = 4096,
     .timeout_ms = 300000,
-    .embed_dim = 4,
-    .model = "m",
-    .any_model = true,
-    .sampling = { .temperature = 1, .top_p = 1, .guidance = 1 },
 };
 
 static void check_parts(const char *type, const char *body, size_t n)

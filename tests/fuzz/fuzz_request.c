@@ -14,11 +14,12 @@ enum { PIXELS = 4096, EMBED = 4, TOKENS = 3, CODEBOOK = 64 };
 static const struct request_limits LIMITS = {
     .image_pixels = PIXELS,
     .timeout_ms = 300000,
+};
+
+static const struct engine_info MODEL = {
     .embed_dim = EMBED,
     .tokens = TOKENS,
     .codebook = CODEBOOK,
-    .model = "m",
-    .any_model = true,
     .sampling = { .temperature = 1, .top_p = 1, .guidance = 1 },
 };
 
@@ -85,7 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             FUZZ_CHECK(e.code != ERR_NONE && e.msg[0] && memchr(param, 0, sizeof param));
             continue;
         }
-        check_request(&r);
+        if (gen_request_fit(&r, &MODEL, param, &e) == 0)
+            check_request(&r);
         gen_request_release(&r);
     }
     return 0;

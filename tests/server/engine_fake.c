@@ -234,6 +234,10 @@ static int fake_encode(struct engine *g, const struct image *img, int32_t *ret_t
 
 static void fake_close(struct engine *g)
 {
+    struct fake *f = fake_of(g);
+
+    if (f->bundle)
+        atomic_fetch_add(&f->bundle->closed, 1);
     mem_free(g);
 }
 
@@ -273,4 +277,81 @@ struct fake *fake_open(int rows, int tokens)
     info->rows = rows;
     info->sampling = (struct bundle_sampling){ .temperature = 1, .top_p = 1, .guidance = 1 };
     return f;
+}
+
+/* ---- the shop ---- */
+
+void fake_shop_init(struct fake_shop *shop, int rows, int tokens)
+{
+    static const char *const NAMES[FAKE_BUNDLES] = { "fake", "other", "third" };
+
+    memset(shop, 0, sizeof *shop);
+    for (int i = 0; i < FAKE_BUNDLES; i++)
+        shop->bundles[i] = (struct fake_bundle){
+            .name = NAMES[i], .rows = rows, .tokens = tokens, .version = 1, .bytes = 100 << 20
+        };
+}
+
+static struct fake_bundle *bundle_at(const void *ctx, const char *path, struct err *e)
+{
+    struct fake_shop *shop = (struct fake_shop *)(uintptr_t)ctx;
+
+    for (int i = 0; i < FAKE_BUNDLES; i++)
+        if (strcmp(shop->bundles[i].name, path) == 0)
+            return &shop->bundles[i];
+    err_set(e, ERR_IO, "%s: No such file or directory", path);
+    return NULL;
+}
+
+static void fill_info(struct fake_bundle *b, struct engine_info *info)
+{
+    snprintf(info->model, sizeof info->model, "%s", b->name);
+    info->version = atomic_load(&b->version);
+    info->weights_bytes = atomic_load(&b->bytes);
+}
+
+static int fake_plan(const void *ctx, const char *path, struct engine_info *ret_info, struct err *e)
+{
+    struct fake_bundle *b = bundle_at(ctx, path, e);
+    struct fake *f;
+
+    if (!b)
+        return -1;
+    if (atomic_load(&b->bad))
+        return err_set(e, ERR_FORMAT, "%s/config.json: told to be bad", path);
+    f = fake_open(b->rows, b->tokens);
+    *ret_info = f->engine.info;
+    fill_info(b, ret_info);
+    mem_free(f);
+    return 0;
+}
+
+static int fake_source_open(const void *ctx, const char *path, struct engine **ret_engine,
+                            struct err *e)
+{
+    struct fake_bundle *b = bundle_at(ctx, path, e);
+    struct fake *f;
+
+    if (!b)
+        return -1;
+    while (atomic_load(&b->hold))
+        usleep(200);
+    if (atomic_load(&b->broken))
+        return err_set(e, ERR_FORMAT, "%s/model.safetensors: told to be broken", path);
+    f = fake_open(b->rows, b->tokens);
+    f->bundle = b;
+    fill_info(b, &f->engine.info);
+    if (atomic_load(&b->mute)) {
+        atomic_store(&f->fail_code, ERR_INTERNAL);
+        atomic_store(&f->fail, FAKE_STEP_CALL);
+    }
+    atomic_store(&b->last, f);
+    atomic_fetch_add(&b->opened, 1);
+    *ret_engine = &f->engine;
+    return 0;
+}
+
+struct engine_source fake_source(const struct fake_shop *shop)
+{
+    return (struct engine_source){ .plan = fake_plan, .open = fake_source_open, .ctx = shop };
 }

@@ -2,11 +2,14 @@
  * An engine of a few lines of arithmetic: every picture is a function of prompt, settings and seed,
  * as it must be of the real one. Knobs make it slow, stuck or broken; counters say what it was
  * asked. It has no lock: under TSan a call from a second thread shows.
+ *
+ * A shop has fake bundles: their names are their paths.
  */
 #ifndef TESTS_SERVER_ENGINE_FAKE_H
 #define TESTS_SERVER_ENGINE_FAKE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "server/engine.h"
 
@@ -26,8 +29,11 @@ struct fake_slot {
     int32_t tokens[FAKE_TOKENS_MAX];
 };
 
+struct fake_bundle;
+
 struct fake {
-    struct engine engine; /* first */
+    struct engine engine;       /* first */
+    struct fake_bundle *bundle; /* that it is of, or NULL */
     struct fake_slot slots[FAKE_ROWS_MAX];
 
     /* knobs, any thread */
@@ -44,5 +50,27 @@ struct fake {
 
 /* Never fails; engine.calls->close frees it. */
 struct fake *fake_open(int rows, int tokens);
+
+#define FAKE_BUNDLES 3 /* "fake", "other", "third" */
+
+struct fake_bundle {
+    const char *name;
+    int rows, tokens;
+    _Atomic uint64_t version;
+    _Atomic size_t bytes;       /* that it takes */
+    _Atomic bool bad;           /* planning fails */
+    _Atomic bool broken;        /* opening fails */
+    _Atomic bool mute;          /* its next engine cannot step */
+    _Atomic bool hold;          /* opening waits until this is false */
+    _Atomic int opened, closed; /* how often */
+    _Atomic(struct fake *) last;
+};
+
+struct fake_shop {
+    struct fake_bundle bundles[FAKE_BUNDLES];
+};
+
+void fake_shop_init(struct fake_shop *shop, int rows, int tokens);
+struct engine_source fake_source(const struct fake_shop *shop);
 
 #endif

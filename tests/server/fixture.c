@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "server/listen.h"
 #include "server/route.h"
+#include "server/warm_up.h"
 
 #define PATIENCE_NS 20000000000LL
 
@@ -31,6 +32,8 @@ struct fixture_options fixture_defaults(void)
         .write_s = 20,
         .half_close_is_gone = true,
         .cors = "",
+        .models = 1,
+        .memory_max = (size_t)250 << 20,
     };
 }
 
@@ -76,28 +79,46 @@ static struct http *listener(struct fixture *f, const struct fixture_options *o,
     return http;
 }
 
+static int take_as_it_is(void *app, struct instance *i, struct err *e)
+{
+    (void)app;
+    (void)i;
+    (void)e;
+    return 0;
+}
+
+static void serve_models(struct fixture *f, const struct fixture_options *o)
+{
+    static const char *const PATHS[FAKE_BUNDLES] = { "fake", "other", "third" };
+    struct models_options m = { .source = fake_source(&f->shop),
+                                .memory_max = o->memory_max,
+                                .waiters_max = 8,
+                                .warm_up = o->warm_up ? warm_up : take_as_it_is,
+                                .warm_up_arg = &f->app };
+    struct err e;
+
+    fake_shop_init(&f->shop, o->rows, o->tokens);
+    assert_int_equal(models_new(&m, &f->app.models, NULL), 0);
+    if (models_serve(f->app.models, PATHS, o->models, &e))
+        fail_msg("%s", e.msg);
+    f->fake = atomic_load(&f->shop.bundles[0].last);
+}
+
 void fixture_open(struct fixture *f, const struct fixture_options *o)
 {
     struct app *a = &f->app;
 
     memset(f, 0, sizeof *f);
-    f->fake = fake_open(o->rows, o->tokens);
-    a->engine = &f->fake->engine;
     assert_int_equal(stats_new(&a->stats, NULL), 0);
     assert_int_equal(queue_new(o->queue_max, &a->queue, NULL), 0);
     assert_int_equal(current_new(2, &a->current, NULL), 0);
     if (o->keys)
         assert_int_equal(keys_open(o->keys, &a->keys, NULL), 0);
     assert_int_equal(shelf_new(o->jobs_max, ns(o->jobs_ttl_s), &a->shelf, NULL), 0);
-    assert_int_equal(sched_new(a->engine, a->queue, a->stats, &a->sched, NULL), 0);
+    assert_int_equal(sched_new(a->queue, a->stats, &a->sched, NULL), 0);
     assert_int_equal(sched_start(a->sched, NULL), 0);
     assert_int_equal(watch_open(o->half_close_is_gone, &a->watch, NULL), 0);
     a->limits.image_pixels = o->image_pixels;
-    a->limits.sampling = a->engine->info.sampling;
-    a->limits.embed_dim = a->engine->info.embed_dim;
-    a->limits.tokens = a->engine->info.tokens;
-    a->limits.codebook = a->engine->info.codebook;
-    a->limits.model = a->engine->info.model;
     a->limits.metadata = true;
     a->full_status = o->full_status;
     a->body_max = o->body_max;
@@ -107,6 +128,7 @@ void fixture_open(struct fixture *f, const struct fixture_options *o)
     a->heartbeat_ns = ns(o->heartbeat_s);
     a->stuck_ns = ns(20);
     a->started_ns = clock_ns();
+    serve_models(f, o);
     f->work = listener(f, o, ROUTES_WORK, &f->port);
     f->admin = listener(f, o, ROUTES_ADMIN, &f->admin_port);
 }
@@ -119,6 +141,7 @@ void fixture_close(struct fixture *f)
     atomic_store(&a->draining, true);
     http_quiesce(f->work);
     queue_close(a->queue);
+    models_stop(a->models);
     sched_join(a->sched);
     while (http_busy(f->work) + http_busy(f->admin) > 0)
         usleep(500);
@@ -134,7 +157,7 @@ void fixture_close(struct fixture *f)
     keys_close(a->keys);
     queue_free(a->queue);
     stats_free(a->stats);
-    a->engine->calls->close(a->engine);
+    models_free(a->models);
 }
 
 void wait_for(_Atomic int *counter, int n)

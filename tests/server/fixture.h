@@ -9,7 +9,8 @@
 #include "tests/server/engine_fake.h"
 
 struct fixture {
-    struct fake *fake;
+    struct fake_shop shop;
+    struct fake *fake; /* the engine of the first model, "fake" */
     struct app app;
     struct http *work, *admin;
     int port, admin_port;
@@ -23,6 +24,9 @@ struct fixture_options {
     bool half_close_is_gone;
     const char *keys; /* file; NULL: everybody is served */
     const char *cors; /* origins */
+    int models;       /* of the shop that are served */
+    size_t memory_max;
+    bool warm_up; /* else a model is taken as it is: what it counts is what a test has asked for */
     int full_status;
 };
 

@@ -15,11 +15,8 @@
 
 static const struct request_limits LIMITS = {
     .image_pixels = 1000,
-    .embed_dim = FAKE_EMBED,
     .timeout_ms = 1000,
-    .model = "fake",
     .metadata = true,
-    .sampling = { .temperature = 0.9f, .top_k = 40, .top_p = 0.95f, .guidance = 2 },
 };
 
 struct bench {
@@ -37,8 +34,11 @@ static void bench_open(struct bench *b, const char *json)
     struct err e;
 
     b->fake = fake_open(4, TOKENS);
+    b->fake->engine.info.sampling =
+        (struct bundle_sampling){ .temperature = 0.9f, .top_k = 40, .top_p = 0.95f, .guidance = 2 };
     b->info = &b->fake->engine.info;
     if (gen_request_parse(json, strlen(json), &LIMITS, &r, param, &e) ||
+        gen_request_fit(&r, b->info, param, &e) ||
         gen_request_prepare(&r, &b->fake->engine, param, &e) ||
         job_new("my-1", "me", &r, b->info, &b->job, &e))
         fail_msg("%s", e.msg);
@@ -73,7 +73,7 @@ static void assert_words(const char *json, const char *words)
 
     bench_open(&b, json);
     buf_init(&text, 1 << 20);
-    parameters_print(b.job, &b.job->pictures[b.job->n_pictures - 1], b.info, &text);
+    parameters_print(b.job, &b.job->pictures[b.job->n_pictures - 1], &text);
     assert_string_equal(text.data, words);
     buf_release(&text);
     bench_close(&b);
@@ -112,7 +112,7 @@ static void test_words_travel_with_files(void **state)
         for (int f = FORMAT_PNG; f <= FORMAT_JPEG; f++) {
             struct buf file;
             buf_init(&file, 1 << 20);
-            assert_int_equal(answer_picture(b.info, b.job, 0, (enum format)f, &file, NULL), 0);
+            assert_int_equal(answer_picture(b.job, 0, (enum format)f, &file, NULL), 0);
             bool words = memmem(file.data, file.len, "a cat\nSteps: 6", 14) != NULL;
             bool software = memmem(file.data, file.len, "Software\0clipgen " CLIPGEN_VERSION,
                                    16 + strlen(CLIPGEN_VERSION)) != NULL;
@@ -134,7 +134,7 @@ static void test_sheets(void **state)
     bench_open(&b, "{\"prompt\":[\"a\",\"b\"],\"n\":2,\"candidates\":32}");
     finish(&b);
     buf_init(&file, 1 << 20);
-    assert_int_equal(answer_sheet(b.info, b.job, FORMAT_WEBP, &file, NULL), 0);
+    assert_int_equal(answer_sheet(b.job, FORMAT_WEBP, &file, NULL), 0);
     assert_int_equal(format_decode(file.data, file.len, 10000, &img, NULL), 0);
     assert_int_equal(img.w, 2 * FAKE_SIDE + 2);
     assert_int_equal(img.h, 2 * FAKE_SIDE + 2);
@@ -149,7 +149,7 @@ static json_t *answer(struct bench *b)
 {
     int64_t ns = 0;
     struct err e;
-    json_t *o = answer_json(b->info, b->job, &ns, &e);
+    json_t *o = answer_json(b->job, &ns, &e);
 
     if (!o)
         fail_msg("%s", e.msg);

@@ -547,7 +547,7 @@ static void test_sd_lists(void **state)
     o = call(&f, "GET", "/sdapi/v1/options", NULL, 200);
     assert_string_equal(text_at(o, "sd_model_checkpoint"), "fake");
     json_decref(o);
-    assert_refused(&f, "/sdapi/v1/options", "{\"sd_model_checkpoint\":\"v1-5\"}", 404, "model",
+    assert_refused(&f, "/sdapi/v1/options", "{\"sd_model_checkpoint\":\"v1-5\"}", 404, "sd_model_checkpoint",
                    "model: 'v1-5' is not served here; fake is");
     assert_refused(&f, "/sdapi/v1/options", "{\"sd_model_checkpoint\":5}", 400,
                    "sd_model_checkpoint",

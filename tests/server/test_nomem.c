@@ -10,15 +10,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/png.h"
+#include "server/instance.h"
 #include "server/sched.h"
 #include "tests/server/engine_fake.h"
 
 static const struct request_limits LIMITS = {
     .image_pixels = 1000,
-    .embed_dim = FAKE_EMBED,
-    .model = "fake",
     .timeout_ms = 1000,
-    .sampling = { .temperature = 1, .top_p = 1, .guidance = 1 },
 };
 
 static int parse_and_make_job(const char *json, const struct engine *g, struct err *e)
@@ -29,7 +27,7 @@ static int parse_and_make_job(const char *json, const struct engine *g, struct e
 
     if (gen_request_parse(json, strlen(json), &LIMITS, &r, param, e))
         return -1;
-    if (gen_request_prepare(&r, g, param, e)) {
+    if (gen_request_fit(&r, &g->info, param, e) || gen_request_prepare(&r, g, param, e)) {
         gen_request_release(&r);
         return -1;
     }
@@ -89,7 +87,7 @@ static void test_image_request(void **state)
     buf_release(&json);
 }
 
-static struct job *submit(struct queue *q, const struct engine_info *info)
+static struct job *submit(struct queue *q, struct instance *i)
 {
     struct gen_request r = { .inputs = mem_alloc(1, sizeof *r.inputs),
                              .n_inputs = 1,
@@ -103,7 +101,8 @@ static struct job *submit(struct queue *q, const struct engine_info *info)
     struct job *job;
 
     r.inputs[0] = (struct input){ .weight = 1, .ids = mem_alloc(FAKE_CONTEXT, sizeof(int32_t)) };
-    assert_int_equal(job_new("id", "", &r, info, &job, NULL), 0);
+    assert_int_equal(job_new("id", "", &r, &i->engine->info, &job, NULL), 0);
+    job_give_instance(job, i);
     assert_int_equal(queue_reserve(q, 3, NULL), 0);
     queue_push(q, job_hold(job));
     return job;
@@ -113,17 +112,19 @@ static struct job *submit(struct queue *q, const struct engine_info *info)
 static void test_scheduler(void **state)
 {
     struct fake *fake = fake_open(4, 5);
+    struct instance *i;
     struct queue *q;
     struct stats *stats;
     struct sched *s;
     enum err_code code = ERR_NOMEM;
 
     (void)state;
+    assert_int_equal(instance_new(&fake->engine, &i, NULL), 0);
     assert_int_equal(queue_new(10, &q, NULL), 0);
     assert_int_equal(stats_new(&stats, NULL), 0);
-    assert_int_equal(sched_new(&fake->engine, q, stats, &s, NULL), 0);
+    assert_int_equal(sched_new(q, stats, &s, NULL), 0);
     for (long n = 1; code == ERR_NOMEM; n++) {
-        struct job *job = submit(q, &fake->engine.info);
+        struct job *job = submit(q, i);
         mem_fail_after(n);
         while (!job_over(job))
             sched_turn(s);
@@ -138,7 +139,8 @@ static void test_scheduler(void **state)
     sched_free(s);
     stats_free(stats);
     queue_free(q);
-    fake->engine.calls->close(&fake->engine);
+    assert_int_equal(atomic_load(&i->holds), 0);
+    instance_free(i);
 }
 
 static const struct CMUnitTest TESTS[] = {

@@ -17,14 +17,32 @@
 
 static const struct request_limits LIMITS = {
     .image_pixels = 100,
+    .metadata = true,
+    .timeout_ms = 300000,
+};
+
+static const struct engine_info MODEL = {
     .embed_dim = EMBED,
     .tokens = 3,
     .codebook = 64,
-    .model = "emoji-64",
-    .metadata = true,
-    .timeout_ms = 300000,
     .sampling = { .temperature = 0.9f, .top_k = 40, .top_p = 0.95f, .guidance = 2 },
 };
+
+static int read_request(request_parse *parse, const char *text, size_t n,
+                        struct gen_request *ret_request, char param[REQUEST_PARAM_MAX],
+                        struct err *e)
+{
+    struct gen_request r;
+
+    if (parse(text, n, &LIMITS, &r, param, e))
+        return -1;
+    if (gen_request_fit(&r, &MODEL, param, e)) {
+        gen_request_release(&r);
+        return -1;
+    }
+    *ret_request = r;
+    return 0;
+}
 
 static const struct {
     const char *json;
@@ -124,7 +142,7 @@ static const struct {
     { "{\"embedding\":[0,0,1e300,0]}", ERR_INVALID, "embedding",
       "embedding: element 2 is no number" },
     { "{\"embedding\":\"QUJDRA==\"}", ERR_INVALID, "embedding",
-      "embedding: 4 bytes of base64; this model's have 16" },
+      "embedding: 1 numbers; this model's have 4" },
     { "{\"embedding\":\"AAAAAAAAAAAAAAAAAADAfw==\"}", ERR_INVALID, "embedding",
       "embedding: element 3 is no number" },
     { "{\"embedding\":[1,0,0,0],\"embedding_of\":\"sound\"}", ERR_INVALID, "embedding_of",
@@ -160,8 +178,11 @@ static const struct {
       "quality: 101 is outside 1..100" },
     { "{\"prompt\":\"a\",\"metadata\":1}", ERR_INVALID, "metadata",
       "metadata: true or false is expected, not a number" },
-    { "{\"prompt\":\"a\",\"model\":\"dall-e-2\"}", ERR_NOT_FOUND, "model",
-      "model: 'dall-e-2' is not served here; emoji-64 is" },
+    { "{\"embedding\":\"QUJDREU=\"}", ERR_INVALID, "embedding",
+      "embedding: 5 bytes of base64 are no 32-bit floats" },
+    { "{\"embedding\":[]}", ERR_INVALID, "embedding", "embedding: 0 numbers are outside 1..65536" },
+    { "{\"mix\":[{\"text\":\"a\"},{\"embedding\":[1,0]}]}", ERR_INVALID, "mix",
+      "mix[1]: 2 numbers; this model's have 4" },
     { "{\"prompt\":\"a\",\"model\":7}", ERR_INVALID, "model",
       "model: a string is expected, not a number" },
     { "{\"image\":\"http://example.com/a.png\"}", ERR_FORMAT, "image", NULL },
@@ -175,8 +196,8 @@ static void test_refused(void **state)
         struct err e;
         char param[REQUEST_PARAM_MAX];
 
-        if (gen_request_parse(REFUSED[i].json, strlen(REFUSED[i].json), &LIMITS, &r, param, &e) ==
-            0)
+        if (read_request(gen_request_parse, REFUSED[i].json, strlen(REFUSED[i].json), &r, param,
+                         &e) == 0)
             fail_msg("taken: %s", REFUSED[i].json);
         if (REFUSED[i].message)
             assert_string_equal(e.msg, REFUSED[i].message);
@@ -200,8 +221,6 @@ static const struct {
     { embeddings_request_parse, "{\"input\":\"a\",\"encoding_format\":\"hex\"}", "encoding_format",
       "encoding_format: 'hex' is none of float|base64" },
     { embeddings_request_parse, "{\"input\":\"a\",\"n\":2}", "n", "n: unknown field" },
-    { embeddings_request_parse, "{\"input\":\"a\",\"model\":\"clip\"}", "model",
-      "model: 'clip' is not served here; emoji-64 is" },
     { embeddings_request_parse, "{\"input\":\"a\",\"timeout_ms\":300001}", "timeout_ms",
       "timeout_ms: 300001 is outside 1..300000, the daemon's timeout_s" },
     { openai_request_parse, "{}", "prompt",
@@ -230,15 +249,18 @@ static const struct {
     { decode_request_parse, "{\"tokens\":7}", "tokens",
       "tokens: a list of whole numbers, or a list of such lists is expected, not a number" },
     { decode_request_parse, "{\"tokens\":[]}", "tokens",
-      "tokens: 0 tokens; a picture of this model has 3" },
+      "tokens: 0 a picture are outside 1..65536" },
     { decode_request_parse, "{\"tokens\":[1,2,3,4]}", "tokens",
       "tokens: 4 tokens; a picture of this model has 3" },
     { decode_request_parse, "{\"tokens\":[1,2,64]}", "tokens", "tokens[2]: 64 is outside 0..63" },
-    { decode_request_parse, "{\"tokens\":[1,-1,2]}", "tokens", "tokens[1]: -1 is outside 0..63" },
+    { decode_request_parse, "{\"tokens\":[1,-1,2]}", "tokens",
+      "tokens[1]: -1 is outside 0..2147483647" },
     { decode_request_parse, "{\"tokens\":[1,2.5,3]}", "tokens",
       "tokens[1]: a whole number is expected, not a real number" },
     { decode_request_parse, "{\"tokens\":[[1,2,3],[1,2]]}", "tokens",
-      "tokens[1]: 2 tokens; a picture of this model has 3" },
+      "tokens[1]: 2 tokens; the first picture has 3" },
+    { decode_request_parse, "{\"tokens\":[[1,2,3],[1,64,3]]}", "tokens",
+      "tokens[1][1]: 64 is outside 0..63" },
     { decode_request_parse, "{\"tokens\":[[1,2,3],7]}", "tokens",
       "tokens[1]: a list of tokens is expected, not a number" },
     { decode_request_parse, "{\"tokens\":[[1,2,3],[1,2,\"x\"]]}", "tokens",
@@ -259,7 +281,7 @@ static void test_refused_elsewhere(void **state)
         struct err e;
         char param[REQUEST_PARAM_MAX];
 
-        if (REFUSED_ELSEWHERE[i].parse(json, strlen(json), &LIMITS, &r, param, &e) == 0)
+        if (read_request(REFUSED_ELSEWHERE[i].parse, json, strlen(json), &r, param, &e) == 0)
             fail_msg("taken: %s", json);
         assert_string_equal(e.msg, REFUSED_ELSEWHERE[i].message);
         assert_string_equal(param, REFUSED_ELSEWHERE[i].param);
@@ -279,7 +301,7 @@ static void test_too_many_inputs(void **state)
     for (int i = 1; i < REQUEST_INPUTS_MAX; i++)
         buf_puts(&body, ",\"a\"");
     buf_puts(&body, "],\"images\":\"AAAA\"}");
-    assert_int_equal(rank_request_parse(body.data, body.len, &LIMITS, &r, param, &e), -1);
+    assert_int_equal(read_request(rank_request_parse, body.data, body.len, &r, param, &e), -1);
     assert_err(&e, ERR_INVALID, "images: more than 32 inputs");
     assert_string_equal(param, "images");
     buf_release(&body);
@@ -290,7 +312,7 @@ static void parse(const char *json, struct gen_request *r)
     struct err e;
     char param[REQUEST_PARAM_MAX];
 
-    if (gen_request_parse(json, strlen(json), &LIMITS, r, param, &e))
+    if (read_request(gen_request_parse, json, strlen(json), r, param, &e))
         fail_msg("%s: %s", json, e.msg);
     assert_string_equal(param, "");
 }
@@ -435,22 +457,9 @@ static void test_longest_mix(void **state)
     buf_puts(&body, "{\"mix\":[{\"text\":\"bb\"},{\"text\":\"");
     memset(buf_grow(&body, 31999), 'a', 31999);
     buf_puts(&body, "\"}]}");
-    assert_int_equal(gen_request_parse(body.data, body.len, &LIMITS, &r, param, &e), -1);
+    assert_int_equal(read_request(gen_request_parse, body.data, body.len, &r, param, &e), -1);
     assert_err(&e, ERR_INVALID, "mix: 32001 bytes of text together are over 32000");
     buf_release(&body);
-}
-
-static void test_any_model_if_told_so(void **state)
-{
-    struct request_limits limits = LIMITS;
-    struct gen_request r;
-    char param[REQUEST_PARAM_MAX];
-    static const char BODY[] = "{\"prompt\":\"a\",\"model\":\"dall-e-2\"}";
-
-    (void)state;
-    limits.any_model = true;
-    assert_int_equal(gen_request_parse(BODY, strlen(BODY), &limits, &r, param, NULL), 0);
-    gen_request_release(&r);
 }
 
 static void test_without_seed_every_request_differs(void **state)
@@ -524,7 +533,7 @@ static void test_image_of_too_many_pixels(void **state)
         char param[REQUEST_PARAM_MAX];
 
         image_body(11, 10, jpeg, "", &body);
-        assert_int_equal(gen_request_parse(body.data, body.len, &LIMITS, &r, param, &e), -1);
+        assert_int_equal(read_request(gen_request_parse, body.data, body.len, &r, param, &e), -1);
         assert_int_equal(e.code, ERR_TOO_LARGE);
         assert_string_equal(param, "image");
         assert_memory_equal(e.msg, "image: ", 7);
@@ -550,7 +559,7 @@ static void test_longest_prompt(void **state)
     gen_request_release(&r);
     memcpy(body.data + body.len - 2, "a\"", 2);
     buf_puts(&body, "}");
-    assert_int_equal(gen_request_parse(body.data, body.len, &LIMITS, &r, param, &e), -1);
+    assert_int_equal(read_request(gen_request_parse, body.data, body.len, &r, param, &e), -1);
     assert_err(&e, ERR_INVALID, "prompt: 32001 bytes is outside 1..32000");
     buf_release(&body);
 }
@@ -566,7 +575,7 @@ static void test_openai(void **state)
     char param[REQUEST_PARAM_MAX];
 
     (void)state;
-    assert_int_equal(openai_request_parse(BODY, strlen(BODY), &LIMITS, &r, param, NULL), 0);
+    assert_int_equal(read_request(openai_request_parse, BODY, strlen(BODY), &r, param, NULL), 0);
     assert_int_equal(r.as_url, 1);
     assert_int_equal(r.n, 2);
     assert_int_equal(r.quality, 1);
@@ -635,7 +644,7 @@ static void test_form(void **state)
         fail_msg("%s", e.msg);
     assert_int_equal(r.n, 2);
     assert_int_equal(r.seed, 9);
-    assert_true(r.guidance == 1.5f);
+    assert_true(r.guidance == 1.5f && r.temperature == REQUEST_UNSET);
     assert_false(r.metadata);
     assert_int_equal(r.inputs[0].image.w, 9);
     gen_request_release(&r);
@@ -679,7 +688,6 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test(test_embeddings_become_unit_vectors),
     cmocka_unit_test(test_mixes),
     cmocka_unit_test(test_longest_mix),
-    cmocka_unit_test(test_any_model_if_told_so),
     cmocka_unit_test(test_without_seed_every_request_differs),
     cmocka_unit_test(test_images),
     cmocka_unit_test(test_image_of_too_many_pixels),

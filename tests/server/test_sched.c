@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "server/instance.h"
 #include "server/sched.h"
 #include "tests/server/engine_fake.h"
 
@@ -17,6 +18,7 @@
 
 struct bench {
     struct fake *fake;
+    struct instance *instance; /* of the fake */
     struct queue *queue;
     struct stats *stats;
     struct sched *sched;
@@ -34,7 +36,8 @@ static void bench_open(struct bench *b, int rows)
     b->fake = fake_open(rows, TOKENS);
     assert_int_equal(queue_new(1000, &b->queue, NULL), 0);
     assert_int_equal(stats_new(&b->stats, NULL), 0);
-    assert_int_equal(sched_new(&b->fake->engine, b->queue, b->stats, &b->sched, NULL), 0);
+    assert_int_equal(instance_new(&b->fake->engine, &b->instance, NULL), 0);
+    assert_int_equal(sched_new(b->queue, b->stats, &b->sched, NULL), 0);
 }
 
 static void bench_close(struct bench *b)
@@ -44,7 +47,8 @@ static void bench_close(struct bench *b)
     sched_free(b->sched);
     queue_free(b->queue);
     stats_free(b->stats);
-    b->fake->engine.calls->close(&b->fake->engine);
+    assert_int_equal(atomic_load(&b->instance->holds), 0);
+    instance_free(b->instance);
     clock_stop_at(-1);
 }
 
@@ -88,6 +92,7 @@ static struct job *submit_for(struct bench *b, const char *client, struct gen_re
     struct job *job;
 
     assert_int_equal(job_new("job", client, r, &b->fake->engine.info, &job, NULL), 0);
+    job_give_instance(job, b->instance);
     w = &b->waiters[b->n_waiters++ % JOBS_MAX];
     *w = (struct job_waiter){ .told = count_done, .arg = &b->done };
     job_join(job, w);
