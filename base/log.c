@@ -28,21 +28,47 @@ void log_set_level(enum log_level level)
     level_max = (int)level;
 }
 
-/* The journal stamps lines itself and wants the priority in front; a person wants to see the time.
- */
+enum log_level log_level(void)
+{
+    return (enum log_level)level_max;
+}
+
+const char *log_level_name(enum log_level level)
+{
+    return LEVELS[level].name;
+}
+
+/* A journal wants the priority in front; nothing else is wanted there. */
+static size_t write_priority(enum log_level level, char *line, size_t size)
+{
+    return getenv("JOURNAL_STREAM") ? (size_t)snprintf(line, size, "<%d>", LEVELS[level].syslog)
+                                    : 0;
+}
+
+/* The journal stamps lines itself; a person wants to see the time. */
 static size_t write_prefix(enum log_level level, char *line, size_t size)
 {
     struct timespec now;
     struct tm utc;
-    size_t n;
+    size_t n = write_priority(level, line, size);
 
-    if (getenv("JOURNAL_STREAM"))
-        return (size_t)snprintf(line, size, "<%d>", LEVELS[level].syslog);
+    if (n)
+        return n;
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     n = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &utc);
     return n + (size_t)snprintf(line + n, size - n, ".%03ldZ %s ", now.tv_nsec / 1000000,
                                 LEVELS[level].name);
+}
+
+/* line: n bytes of prefix, and text behind them that leaves a byte free. */
+static void write_line(char *line, size_t n)
+{
+    printable_mask(line + n); /* bytes from outside may stand in a message */
+    n += strlen(line + n);
+    line[n++] = '\n';
+    if (write(STDERR_FILENO, line, n) < 0)
+        return; /* nobody is left to tell */
 }
 
 static void log_line(enum log_level level, const char *fmt, va_list args)
@@ -54,11 +80,19 @@ static void log_line(enum log_level level, const char *fmt, va_list args)
         return;
     n = write_prefix(level, line, sizeof line);
     vsnprintf(line + n, sizeof line - n - 1, fmt, args);
-    printable_mask(line + n); /* bytes from outside may stand in a message */
-    n += strlen(line + n);
-    line[n++] = '\n';
-    if (write(STDERR_FILENO, line, n) < 0)
-        return; /* nobody is left to tell */
+    write_line(line, n);
+}
+
+void log_as_it_is(enum log_level level, const char *text)
+{
+    char line[LINE_MAX_BYTES];
+    size_t n;
+
+    if ((int)level > level_max)
+        return;
+    n = write_priority(level, line, sizeof line);
+    snprintf(line + n, sizeof line - n - 1, "%s", text);
+    write_line(line, n);
 }
 
 #define DEFINE_LOG(function, level)                                                                \

@@ -8,16 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/admin.h"
 #include "clients/generate.h"
 #include "clients/show.h"
 #include "clients/web.h"
 
 #define SERVER "http://127.0.0.1:8080"
+#define ADMIN "http://127.0.0.1:8081"
 
 static void print_help(void)
 {
     puts("Usage: clipgen generate \"WHAT TO DRAW\" [flags]\n"
          "       clipgen models | health [--server URL]\n"
+         "       clipgen admin reload [--wait] | log-level [LEVEL] | drain [--wait] | undrain | "
+         "health\n"
          "Draws pictures with a running clipgend.\n\n"
          "Examples\n"
          "  clipgen generate \"a cat\"                      one picture, into a-cat.png\n"
@@ -43,13 +47,17 @@ static void print_help(void)
          "  --guidance X         how strongly the words pull (1..20; 1: no guidance)\n"
          "  --priority P         high, normal or low\n"
          "  --timeout-ms N       give up after so many milliseconds\n\n"
+         "Flags of admin\n"
+         "  --wait               until the reload has ended; until nothing runs and nothing "
+         "waits\n\n"
          "Flags of all\n"
-         "  --server URL         default $CLIPGEN_SERVER, or " SERVER "\n"
+         "  --server URL         default $CLIPGEN_SERVER, or " SERVER "; of admin\n"
+         "                       $CLIPGEN_ADMIN, or " ADMIN "; or unix:/path\n"
          "  --help, --version\n\n"
          "Exit status: 0 done, 1 failed, 2 used wrongly.");
 }
 
-enum { HELP = 'h', VERSION = 'V', VALUE = 256 /* + index into VALUES */ };
+enum { HELP = 'h', VERSION = 'V', WAIT = 'w', VALUE = 256 /* + index into VALUES */ };
 
 /* Flags with a value, and where it goes. */
 static const struct {
@@ -76,13 +84,14 @@ static const struct {
 
 #define N_VALUES (sizeof VALUES / sizeof VALUES[0])
 
-static void fill_flags(struct option flags[N_VALUES + 3])
+static void fill_flags(struct option flags[N_VALUES + 4])
 {
     for (size_t i = 0; i < N_VALUES; i++)
         flags[i] = (struct option){ VALUES[i].name, required_argument, NULL, VALUE + (int)i };
     flags[N_VALUES] = (struct option){ "help", no_argument, NULL, HELP };
     flags[N_VALUES + 1] = (struct option){ "version", no_argument, NULL, VERSION };
-    flags[N_VALUES + 2] = (struct option){ NULL, 0, NULL, 0 };
+    flags[N_VALUES + 2] = (struct option){ "wait", no_argument, NULL, WAIT };
+    flags[N_VALUES + 3] = (struct option){ NULL, 0, NULL, 0 };
 }
 
 /* False for a flag that is unknown. */
@@ -97,14 +106,16 @@ static bool take_value(struct generate_options *o, int flag, const char *value)
 }
 
 /* True: go on; else main returns *ret_status. */
-static bool read_flags(int argc, char **argv, struct generate_options *o, int *ret_status)
+static bool read_flags(int argc, char **argv, struct generate_options *o, bool *ret_wait,
+                       int *ret_status)
 {
-    struct option flags[N_VALUES + 3];
+    struct option flags[N_VALUES + 4];
     int flag;
 
     fill_flags(flags);
     while ((flag = getopt_long(argc, argv, "ho:n:", flags, NULL)) != -1) {
-        if (take_value(o, flag, optarg))
+        *ret_wait |= flag == WAIT;
+        if (flag == WAIT || take_value(o, flag, optarg))
             continue;
         *ret_status = flag == HELP || flag == VERSION ? 0 : 2;
         if (flag == HELP)
@@ -143,12 +154,38 @@ static int run_generate(struct generate_options *o, int n_words, char **words)
     return report(generate(o, &e), &e);
 }
 
-static int run(struct generate_options *o, int n_words, char **words)
+static const char *server_of(const char *given, const char *variable, const char *standard)
+{
+    const char *value = getenv(variable);
+
+    return given ? given : value && *value ? value : standard;
+}
+
+static int run_admin(const char *server, bool wait, int n_words, char **words)
+{
+    struct admin_options o = { .server = server_of(server, "CLIPGEN_ADMIN", ADMIN), .wait = wait };
+    struct err e;
+
+    if (n_words == 0)
+        return used_wrongly("admin what: reload, log-level, drain, undrain or health?", "");
+    if (n_words > 2)
+        return used_wrongly("unexpected argument: ", words[2]);
+    o.command = words[0];
+    o.value = words[1]; /* argv ends with NULL */
+    return report(admin(&o, &e), &e);
+}
+
+static int run(struct generate_options *o, bool wait, int n_words, char **words)
 {
     struct err e;
 
     if (n_words == 0)
-        return used_wrongly("what to do: generate, models or health?", "");
+        return used_wrongly("what to do: generate, models, health or admin?", "");
+    if (strcmp(words[0], "admin") == 0)
+        return run_admin(o->server, wait, n_words - 1, words + 1);
+    if (wait)
+        return used_wrongly("--wait is of admin alone", "");
+    o->server = server_of(o->server, "CLIPGEN_SERVER", SERVER);
     if (strcmp(words[0], "generate") == 0)
         return run_generate(o, n_words - 1, words + 1);
     if (n_words > 1)
@@ -162,16 +199,16 @@ static int run(struct generate_options *o, int n_words, char **words)
 
 int main(int argc, char **argv)
 {
-    const char *server = getenv("CLIPGEN_SERVER");
-    struct generate_options o = { .server = server && *server ? server : SERVER };
+    struct generate_options o = { .server = NULL };
+    bool wait = false;
     struct err e;
     int status = 0;
 
-    if (!read_flags(argc, argv, &o, &status))
+    if (!read_flags(argc, argv, &o, &wait, &status))
         return status;
     if (web_open(&e))
         return report(-1, &e);
-    status = run(&o, argc - optind, argv + optind);
+    status = run(&o, wait, argc - optind, argv + optind);
     web_close();
     return status;
 }

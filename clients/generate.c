@@ -97,7 +97,10 @@ static int ask(const struct generate_options *o, json_t **ret_answer, struct err
     failed = body_make(o, &request, e);
     if (!failed) {
         spinner_start(&spinner, "drawing");
-        failed = web_call(o->server, "/v1/generate", request.data, 0, tick, ret_answer, e);
+        failed = web_call(
+            &(struct web_request){
+                .server = o->server, .path = "/v1/generate", .body = request.data, .tick = tick },
+            ret_answer, e);
         spinner_stop(&spinner);
     }
     buf_release(&request);

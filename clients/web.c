@@ -24,6 +24,14 @@ void web_close(void)
     curl_global_cleanup();
 }
 
+/* "unix:/path" -> "/path"; NULL: it is a URL. */
+static const char *socket_of(const char *server)
+{
+    static const char PREFIX[] = "unix:";
+
+    return strncmp(server, PREFIX, strlen(PREFIX)) == 0 ? server + strlen(PREFIX) : NULL;
+}
+
 static size_t on_data(char *data, size_t size, size_t n, void *answer)
 {
     struct buf *b = answer;
@@ -32,10 +40,24 @@ static size_t on_data(char *data, size_t size, size_t n, void *answer)
     return b->failed ? 0 : size * n;
 }
 
-static void set_options(CURL *c, const char *url, const char *body, struct curl_slist *headers,
-                        struct buf *answer)
+static void set_method(CURL *c, const struct web_request *r)
 {
+    if (r->method)
+        curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->method);
+    if (!r->body)
+        return;
+    curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body);
+    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(r->body));
+}
+
+static void set_options(CURL *c, const struct web_request *r, const char *url,
+                        struct curl_slist *headers, struct buf *answer)
+{
+    const char *socket = socket_of(r->server);
+
     curl_easy_setopt(c, CURLOPT_URL, url);
+    if (socket)
+        curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, socket);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_USERAGENT, "clipgen/" CLIPGEN_VERSION);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
@@ -43,10 +65,7 @@ static void set_options(CURL *c, const char *url, const char *body, struct curl_
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_data);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, answer);
-    if (!body)
-        return;
-    curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
-    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
+    set_method(c, r);
 }
 
 /* Runs one transfer, ticking. */
@@ -83,25 +102,32 @@ static int transfer_failed(CURLcode code, const char *server, struct err *e)
     return err_set(e, ERR_IO, "%.80s: %s", server, curl_easy_strerror(code));
 }
 
+static struct curl_slist *headers_of(const struct web_request *r)
+{
+    struct curl_slist *l =
+        curl_slist_append(NULL, r->body ? "Content-Type: application/json" : "Accept: */*");
+
+    return l && r->header ? curl_slist_append(l, r->header) : l;
+}
+
 /* -> HTTP status and body. */
-static int transfer(const char *server, const char *url, const char *body, struct web_tick tick,
-                    struct buf *answer, long *ret_status, struct err *e)
+static int transfer(const struct web_request *r, const char *url, struct buf *answer,
+                    long *ret_status, struct err *e)
 {
     CURLM *m = curl_multi_init();
     CURL *c = curl_easy_init();
-    struct curl_slist *headers =
-        curl_slist_append(NULL, body ? "Content-Type: application/json" : "Accept: */*");
+    struct curl_slist *headers = headers_of(r);
     CURLcode code = CURLE_OUT_OF_MEMORY;
 
     if (m && c && headers) {
-        set_options(c, url, body, headers, answer);
-        code = run(m, c, tick);
+        set_options(c, r, url, headers, answer);
+        code = run(m, c, r->tick);
         curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, ret_status);
     }
     curl_easy_cleanup(c);
     curl_multi_cleanup(m);
     curl_slist_free_all(headers);
-    return code == CURLE_OK ? 0 : transfer_failed(code, server, e);
+    return code == CURLE_OK ? 0 : transfer_failed(code, r->server, e);
 }
 
 /* The daemon's own words, if it is one. */
@@ -120,31 +146,36 @@ static int refused(const char *server, long status, const json_t *o, struct err 
 /* "http://host/" and "http://host" are the same server. */
 static void join_url(const char *server, const char *path, char url[URL_MAX])
 {
-    size_t n = strlen(server);
+    const char *base = socket_of(server) ? "http://localhost" : server;
+    size_t n = strlen(base);
 
-    if (n && server[n - 1] == '/')
+    if (n && base[n - 1] == '/')
         n--;
-    snprintf(url, URL_MAX, "%.*s%s", n < URL_MAX / 2 ? (int)n : URL_MAX / 2, server, path);
+    snprintf(url, URL_MAX, "%.*s%s", n < URL_MAX / 2 ? (int)n : URL_MAX / 2, base, path);
 }
 
-int web_call(const char *server, const char *path, const char *body, int allow_503,
-             struct web_tick tick, json_t **ret_json, struct err *e)
+static bool is_fine(const struct web_request *r, long status)
+{
+    return status == 200 || status == 202 || (status == 503 && r->allow_503);
+}
+
+int web_call(const struct web_request *r, json_t **ret_json, struct err *e)
 {
     char url[URL_MAX];
     struct buf answer;
     long status = 0;
     json_t *o;
 
-    join_url(server, path, url);
+    join_url(r->server, r->path, url);
     buf_init(&answer, ANSWER_MAX);
-    if (transfer(server, url, body, tick, &answer, &status, e)) {
+    if (transfer(r, url, &answer, &status, e)) {
         buf_release(&answer);
         return -1;
     }
     o = json_loadb(answer.data ? answer.data : "", answer.len, 0, NULL);
     buf_release(&answer);
-    if (!o || (status != 200 && !(status == 503 && allow_503))) {
-        refused(server, status, o, e);
+    if (!o || !is_fine(r, status)) {
+        refused(r->server, status, o, e);
         json_decref(o);
         return -1;
     }

@@ -5,6 +5,8 @@
 #ifndef CLIENTS_WEB_H
 #define CLIENTS_WEB_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct json_t;
@@ -19,9 +21,17 @@ struct web_tick {
 int web_open(struct err *e);
 void web_close(void);
 
-/* GET server + path, or POST when there is a body (JSON text). *ret_json: the answer's object, to
- * be json_decref'd. 503 of the health pages is an answer like any other with allow_503. */
-int web_call(const char *server, const char *path, const char *body, int allow_503,
-             struct web_tick tick, struct json_t **ret_json, struct err *e);
+struct web_request {
+    const char *server; /* "http://host:port", or "unix:/path" */
+    const char *path;
+    const char *method; /* NULL: GET, or POST when there is a body */
+    const char *body;   /* JSON text; NULL: none */
+    const char *header; /* one more: "Prefer: respond-async"; NULL: none */
+    bool allow_503;     /* as of the health pages: an answer like any other */
+    struct web_tick tick;
+};
+
+/* *ret_json: the answer's object, to be json_decref'd. */
+int web_call(const struct web_request *r, struct json_t **ret_json, struct err *e);
 
 #endif

@@ -20,8 +20,8 @@ struct kv {
     const struct tensor *pos;  /* I32 [B]: position of each row's first new token */
 };
 
-/* The shapes of a cache without its memory, which plans passes through it. dtype: F32, or F16, which
- * halves what a step reads and rounds keys and values to 11 bits. */
+/* The shapes of a cache without its memory, which plans passes through it. dtype: F32, or F16,
+ * which halves what a step reads and rounds keys and values to 11 bits. */
 int kv_plan(struct kv *kv, enum dtype dtype, int layers, int slots, int positions, int width,
             struct err *e);
 size_t kv_bytes(const struct kv *kv);

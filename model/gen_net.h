@@ -27,9 +27,9 @@ struct gen_net {
 
 /* One sequence of a step. */
 struct gen_line {
-    int row, null_row; /* of the cache; null_row -1: no guidance */
-    int position;      /* to be drawn now */
-    int32_t last;      /* the token before it; unused at position 0 */
+    int row, null_row;            /* of the cache; null_row -1: no guidance */
+    int position;                 /* to be drawn now */
+    int32_t last;                 /* the token before it; unused at position 0 */
     const float *cond, *negative; /* [E]; used at position 0; negative NULL: null condition */
     const struct gen_settings *settings;
 };

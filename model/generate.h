@@ -66,9 +66,9 @@ int gen_condition(struct gen *g, const float *embed, enum gen_source source, flo
 /* Rows free now; what settings would take. */
 int gen_rows_free(const struct gen *g);
 int gen_rows_needed(const struct gen_settings *s);
-/* cond: condition [E]. negative: the condition that guidance leads away from; NULL: the bundle's null
- * condition (UNSUPPORTED if it has none and there is guidance). Both are copied. BUSY when no rows
- * are free. *ret_slot: handle until gen_drop. */
+/* cond: condition [E]. negative: the condition that guidance leads away from; NULL: the bundle's
+ * null condition (UNSUPPORTED if it has none and there is guidance). Both are copied. BUSY when no
+ * rows are free. *ret_slot: handle until gen_drop. */
 int gen_admit(struct gen *g, const float *cond, const float *negative, const struct gen_settings *s,
               int *ret_slot, struct err *e);
 /* One position of every unfinished slot. */
@@ -82,7 +82,8 @@ const int32_t *gen_tokens(const struct gen *g, int slot);
 int gen_image(struct gen *g, int slot, struct image *ret_img, struct err *e);
 /* The same for any tokens [tokens a picture]. */
 int gen_decode(struct gen *g, const int32_t *tokens, struct image *ret_img, struct err *e);
-/* The way back: a picture of any size, fitted here if it is not yet -> ret_tokens [tokens a picture]. */
+/* The way back: a picture of any size, fitted here if it is not yet -> ret_tokens [tokens a
+ * picture]. */
 int gen_encode(struct gen *g, const struct image *img, int32_t *ret_tokens, struct err *e);
 void gen_drop(struct gen *g, int slot);
 

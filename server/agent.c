@@ -33,7 +33,7 @@ void agent_line(const struct app *app, char ret_line[AGENT_LINE_MAX])
 
     if (app_ready(app, &why))
         snprintf(ret_line, AGENT_LINE_MAX, "ready up %d%%\n", percent_free(app));
-    else if (atomic_load(&app->draining))
+    else if (app_draining(app))
         snprintf(ret_line, AGENT_LINE_MAX, "drain\n");
     else
         snprintf(ret_line, AGENT_LINE_MAX, "down#%s\n", why);

@@ -3,15 +3,31 @@
 #include "base/clock.h"
 #include "base/sysmem.h"
 
+/* views: must outlive what is made of them. Returns the rows of all that are loaded. */
+static int describe_models(const struct model_view *views, int n, struct stats_model *ret_models)
+{
+    int rows = 0;
+
+    for (int i = 0; i < n; i++) {
+        bool ready = views[i].state == MODEL_READY;
+        ret_models[i] = (struct stats_model){ views[i].info.model, ready,
+                                              (double)engine_bytes(&views[i].info) };
+        rows += ready ? views[i].info.rows : 0;
+    }
+    return rows;
+}
+
 void api_metrics(struct app *app, struct exchange *x)
 {
-    const struct engine_info info = models_first(app->models);
+    struct model_view views[MODELS_MAX];
+    struct stats_model models[MODELS_MAX];
+    int n = models_list(app->models, views);
     const char *why;
     struct stats_gauges g = {
         .queue_pictures = queue_pictures(app->queue),
         .jobs_running = sched_jobs(app->sched),
         .rows_used = sched_rows_used(app->sched),
-        .rows_total = info.rows,
+        .rows = describe_models(views, n, models),
         .connections = watch_count(app->watch),
         .ready = app_ready(app, &why),
         .model_waiters = models_waiting(app->models),
@@ -20,7 +36,9 @@ void api_metrics(struct app *app, struct exchange *x)
         .memory_bytes = (double)models_bytes(app->models),
         .uptime_s = (double)(clock_ns() - app->started_ns) / 1e9,
         .version = CLIPGEN_VERSION,
-        .model = info.model,
+        .model = views[0].info.model,
+        .models = models,
+        .n_models = n,
     };
 
     stats_print(app->stats, &g, &x->reply.body);

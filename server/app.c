@@ -16,8 +16,15 @@ static const char *fault_of(const struct app *app)
 
 bool app_ready(const struct app *app, const char **ret_why)
 {
-    *ret_why = atomic_load(&app->draining) ? "shutting down" : fault_of(app);
+    *ret_why = atomic_load(&app->draining)  ? "shutting down"
+               : atomic_load(&app->drained) ? "drained by an operator"
+                                            : fault_of(app);
     return !*ret_why;
+}
+
+bool app_draining(const struct app *app)
+{
+    return atomic_load(&app->draining) || atomic_load(&app->drained);
 }
 
 bool app_takes_work(const struct app *app, const char **ret_why)

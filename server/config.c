@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "model/generate.h"
+#include "server/access.h"
 #include "server/cors.h"
 
 #define BACKENDS "auto|cpu|cuda"
@@ -68,7 +70,10 @@ const struct conf_row CONFIG_ROWS[] = {
               "PNG and JPEG files say how they were made, unless the request says otherwise"),
     CONF_BOOL("server", "web_page", "true", S, web_page,
               "a page for people at /: a prompt, a picture, sliders, and what was drawn"),
-    CONF_ENUM("server", "log_level", "info", "error|warn|info|debug", S, log_level,
+    CONF_ENUM("server", "access_log", "text", ACCESS_FORMATS, S, access_log,
+              "a line in the log for each request, with the times of its stages: as text, or as a "
+              "JSON object"),
+    CONF_ENUM("server", "log_level", "info", LOG_LEVELS, S, log_level,
               "least important lines to log"),
     CONF_INT("limits", "body_max_kib", "16384", 1, 262144, S, body_max_kib,
              "KiB of a request's body; more gets 413"),

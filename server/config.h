@@ -22,7 +22,8 @@ struct config {
     double jobs_ttl_s, heartbeat_s, timeout_s, drain_s, stuck_s;
     bool half_close_is_gone;
     bool any_model, image_metadata, web_page;
-    int log_level; /* enum log_level */
+    int log_level;  /* enum log_level */
+    int access_log; /* enum access_format */
     /* [limits] */
     int64_t body_max_kib, image_pixels_max;
     double header_timeout_s, body_timeout_s, write_timeout_s, idle_timeout_s;

@@ -20,18 +20,19 @@ static void daemon_close(struct daemon *d)
 
     if (d->sched_running)
         sched_join(a->sched);
+    reload_free(a->reload);
     agent_close(d->agent);
     http_close(d->work);
     http_close(d->admin);
     tls_close(d->tls);
     watch_close(a->watch);
     sched_free(a->sched);
+    models_free(a->models);
     shelf_free(a->shelf);
     current_free(a->current);
     keys_close(a->keys);
     queue_free(a->queue);
     stats_free(a->stats);
-    models_free(a->models);
     close_socket(&d->work_socket);
     close_socket(&d->admin_socket);
     close_socket(&d->agent_socket);

@@ -34,6 +34,7 @@ struct daemon {
     struct http *work, *admin;
     struct agent *agent;
     bool sched_running;
+    bool reloading; /* as the service manager knows it */
 };
 
 static inline int64_t daemon_ns(double seconds)

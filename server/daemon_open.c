@@ -163,6 +163,7 @@ static int open_listener(struct daemon *d, struct daemon_socket *s, const struct
         .app = &d->app,
         .stats = d->app.stats,
         .watch = d->app.watch,
+        .access = (enum access_format)c->access_log,
         .keys = work ? d->app.keys : NULL,
         .tls = work ? d->tls : NULL,
         .cors = work ? c->cors_origins : "",
@@ -234,6 +235,15 @@ static int open_listeners(struct daemon *d, struct err *e)
     return 0;
 }
 
+static int open_reload(struct daemon *d, struct err *e)
+{
+    const struct reload_parts parts = {
+        .source = d->source, .models = d->app.models, .keys = d->app.keys, .tls = d->tls
+    };
+
+    return reload_new(&parts, &d->app.reload, e);
+}
+
 static void announce_model(struct daemon *d)
 {
     struct engine_info info = models_first(d->app.models);
@@ -249,7 +259,7 @@ int daemon_open(struct daemon *d, struct err *e)
         open_keys(d, e) || open_tls(d, e) || open_scheduler(d, e) || new_models(d, e))
         return -1;
     fill_app(d);
-    if (serve_models(d, e))
+    if (serve_models(d, e) || open_reload(d, e))
         return -1;
     announce_model(d);
     return open_listeners(d, e);

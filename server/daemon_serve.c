@@ -34,34 +34,16 @@ static void look_around(struct daemon *d)
                    queue_pictures(d->app.queue));
 }
 
-static void refresh_certificate(struct daemon *d)
+/* The service manager hears of reloads, whoever has asked for them. */
+static void tell_of_reload(struct daemon *d)
 {
-    struct err e;
+    bool running = reload_running(d->app.reload);
 
-    if (d->tls && tls_reload(d->tls, &e))
-        log_error("daemon: the certificate stays as it was: %s", e.msg);
-}
-
-/* What can change while it runs: the least important lines to log, who has a key, and what proves
- * who we are. */
-static void reload(struct daemon *d)
-{
-    const struct config_source *from = d->source;
-    struct config fresh;
-    struct err e;
-
-    service_reloading(&d->service);
-    if (config_read(from->argc, from->argv, from->path, &fresh, &e)) {
-        log_error("daemon: reload: %s; nothing is changed", e.msg);
-    } else {
-        log_set_level((enum log_level)fresh.log_level);
-        config_release(&fresh);
-        refresh_keys(d);
-        refresh_certificate(d);
-        log_info("daemon: log_level, API keys and certificate are read again; other keys count at "
-                 "the next start");
-    }
-    service_ready(&d->service);
+    if (running && !d->reloading)
+        service_reloading(&d->service);
+    if (!running && d->reloading)
+        service_ready(&d->service);
+    d->reloading = running;
 }
 
 int daemon_serve(struct daemon *d, struct err *e)
@@ -71,7 +53,8 @@ int daemon_serve(struct daemon *d, struct err *e)
     service_ready(&d->service);
     while ((signal = service_wait(&d->service, TICK_MS)) != SERVICE_STOP) {
         if (signal == SERVICE_RELOAD)
-            reload(d);
+            reload_ask(d->app.reload, NULL);
+        tell_of_reload(d);
         if (sched_faulted(d->app.sched)) {
             service_failed(&d->service);
             return err_set(e, ERR_DEVICE, "the device failed; start the daemon again");
@@ -135,6 +118,7 @@ int daemon_drain(struct daemon *d)
     wait_until(d, has_come, COMING_WAIT_S);
     queue_close(d->app.queue);
     models_stop(d->app.models);
+    reload_stop(d->app.reload);
     if (finish_jobs(d))
         return -1;
     if (!wait_until(d, is_read, d->config->write_timeout_s))

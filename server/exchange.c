@@ -180,6 +180,8 @@ static void add_headers(struct MHD_Response *m, const struct exchange *x, bool c
         MHD_add_response_header(m, "Content-Type", r->type);
     MHD_add_response_header(m, "Cache-Control", "no-store");
     MHD_add_response_header(m, "X-Request-Id", x->id);
+    if (*x->traceparent)
+        MHD_add_response_header(m, "traceparent", x->traceparent);
     for (int i = 0; i < r->n_headers; i++)
         MHD_add_response_header(m, r->headers[i].name, r->headers[i].value);
     if (close)

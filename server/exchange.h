@@ -22,6 +22,7 @@
 #include "base/buf.h"
 #include "server/job.h"
 #include "server/models.h"
+#include "server/reload.h"
 #include "server/reply.h"
 
 struct app;
@@ -29,13 +30,16 @@ struct exchange;
 struct http;
 struct route;
 
+#define EXCHANGE_TRACE_MAX 56 /* of a traceparent, with its end */
+
 /* Appends to out what there is to say now; nothing is fine. False: that was all. HTTP threads. */
 typedef bool exchange_more_fn(struct exchange *x, void *arg, struct buf *out);
 
 struct exchange {
-    const char *method, *path;   /* borrowed from the connection */
-    char id[JOB_ID_MAX];         /* X-Request-Id of the client, or a new one */
-    char client[JOB_CLIENT_MAX]; /* who asks: peer.h */
+    const char *method, *path;            /* borrowed from the connection */
+    char id[JOB_ID_MAX];                  /* X-Request-Id of the client, or a new one */
+    char client[JOB_CLIENT_MAX];          /* who asks: peer.h */
+    char traceparent[EXCHANGE_TRACE_MAX]; /* as the client sent it; "": none */
     const struct route *route;
     struct buf body;
     struct reply reply;
@@ -45,6 +49,7 @@ struct exchange {
     struct job *job;          /* NULL, or held */
     struct job_waiter waiter; /* for the job; left when the exchange ends */
     struct models_waiter model_waiter;
+    struct reload_waiter reload_waiter;
     void (*resumed)(struct app *app, struct exchange *x); /* NULL: the route's resume */
     _Atomic bool gone;                                    /* the client has left */
     _Atomic bool late;                                    /* its time is over */

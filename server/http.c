@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "server/access.h"
 #include "server/http_check.h"
 #include "server/http_impl.h"
 #include "server/route.h"
@@ -31,6 +30,7 @@ static enum MHD_Result on_headers(struct exchange *x, const char *path, const ch
     x->path = path;
     x->method = method;
     http_take_id(x);
+    http_take_trace(x);
     atomic_fetch_add(&x->http->busy, 1);
     if (http_check(x, &x->http->o)) {
         connection_coming(x->http, x->peer, false);
@@ -157,7 +157,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **context,
         stats_observe(h->o.stats, STATS_TOTAL, clock_ns() - x->arrived_ns);
     if (status == 499)
         stats_add(h->o.stats, STATS_CLIENT_ABORTS, 1);
-    access_log(x, status);
+    access_log(x, status, h->o.access);
     if (x->stage != STAGE_HEADERS)
         atomic_fetch_sub(&h->busy, 1);
     connection_coming(h, x->peer, false);

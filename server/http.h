@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "server/access.h"
 #include "server/exchange.h"
 #include "server/keys.h"
 #include "server/stats.h"
@@ -23,6 +24,7 @@ struct http_options {
     struct app *app;            /* for handlers */
     struct stats *stats;
     struct watch *watch;
+    enum access_format access;
     struct keys *keys; /* NULL: everybody is served */
     struct tls *tls;   /* NULL: plain HTTP */
     const char *cors;  /* origins of pages that may ask: cors.h */

@@ -18,6 +18,29 @@ void http_take_id(struct exchange *x)
         snprintf(x->id, sizeof x->id, "%s", id);
 }
 
+/* "00-", 32 hexadecimal digits, "-", 16, "-", 2: all that version 00 has. */
+static bool is_traceparent(const char *s)
+{
+    static const char HEX[] = "0123456789abcdef";
+    static const size_t FIELDS[] = { 2, 32, 16, 2 };
+
+    for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++) {
+        if (strspn(s, HEX) != FIELDS[i])
+            return false;
+        s += FIELDS[i];
+        s += i < 3 && *s == '-';
+    }
+    return !*s;
+}
+
+void http_take_trace(struct exchange *x)
+{
+    const char *trace = exchange_header(x, "traceparent");
+
+    if (trace && strlen(trace) == EXCHANGE_TRACE_MAX - 1 && is_traceparent(trace))
+        snprintf(x->traceparent, sizeof x->traceparent, "%s", trace);
+}
+
 bool http_has_body(const struct exchange *x)
 {
     const char *length = exchange_header(x, "Content-Length");

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,8 +23,8 @@ struct account {
 
 struct keys {
     char *path;
-    pthread_mutex_t lock; /* guards every field below */
-    uint64_t seen;        /* version of the file that was read last, good or bad */
+    _Atomic uint64_t seen; /* version of the file that was read last, good or bad */
+    pthread_mutex_t lock;  /* guards every field below */
     struct key *keys;
     int n;
     struct account *accounts; /* of every name that was ever in the file */
@@ -104,7 +105,7 @@ int keys_open(const char *path, struct keys **ret_keys, struct err *e)
     if (!k->path)
         err_set(e, ERR_NOMEM, "keys: out of memory");
     else
-        k->seen = file_version(path); /* if it is not there, reading says so */
+        atomic_store(&k->seen, file_version(path)); /* if it is not there, reading says so */
     if (!k->path || read_keys(k, e)) {
         keys_close(k);
         return -1;
@@ -128,10 +129,15 @@ int keys_refresh(struct keys *k, struct err *e)
 {
     uint64_t now = file_version(k->path);
 
-    if (now == 0 || now == k->seen)
+    if (now == 0 || atomic_exchange(&k->seen, now) == now)
         return 0; /* a file that is gone for a moment is being replaced */
-    k->seen = now;
     return read_keys(k, e) ? -1 : 1;
+}
+
+int keys_reload(struct keys *k, struct err *e)
+{
+    atomic_store(&k->seen, file_version(k->path));
+    return read_keys(k, e);
 }
 
 /* ---- who ---- */

@@ -32,6 +32,9 @@ void keys_close(struct keys *k);
  * keys count from now on; -1: it is, but bad, and the old keys still count; 0: nothing new. */
 int keys_refresh(struct keys *k, struct err *e);
 
+/* Reads it again in any case; on -1 the old keys still count. */
+int keys_reload(struct keys *k, struct err *e);
+
 /* secret: as the client sent it, NULL for none. DENIED when it is nobody's. */
 int keys_check(struct keys *k, const char *secret, char ret_name[KEYS_NAME_MAX], struct err *e);
 

@@ -24,6 +24,8 @@ int models_new(const struct models_options *o, struct models **ret_models, struc
 
 void models_stop(struct models *m)
 {
+    if (!m)
+        return;
     pthread_mutex_lock(&m->lock);
     m->stopped = true;
     models_tell(m);

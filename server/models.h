@@ -55,7 +55,7 @@ struct model_view {
 };
 
 int models_new(const struct models_options *o, struct models **ret_models, struct err *e);
-/* Refuses models from now on; tells all who wait. */
+/* Refuses models from now on; tells all who wait. NULL is harmless, as below. */
 void models_stop(struct models *m);
 /* Waits for an engine that is being opened, then closes all; nobody may hold one. */
 void models_free(struct models *m);

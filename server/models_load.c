@@ -297,10 +297,15 @@ static int plan_rows(struct models *m, const char *const *paths, int n, struct m
 /* Whether the row is one to be opened now: the first, or one that is loaded, of other files. */
 static bool is_due(struct models *m, const struct model *row, bool first)
 {
-    const struct model *old = models_find(m, row->info.model);
-    bool loaded = old && old->state == MODEL_READY;
+    const struct model *old;
+    bool loaded, due;
 
-    return loaded ? !is_same(old, row) : first;
+    pthread_mutex_lock(&m->lock); /* requests set states */
+    old = models_find(m, row->info.model);
+    loaded = old && old->state == MODEL_READY;
+    due = loaded ? !is_same(old, row) : first;
+    pthread_mutex_unlock(&m->lock);
+    return due;
 }
 
 static int load_due(struct models *m, struct model *rows, int n, struct err *e)

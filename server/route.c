@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/api_admin.h"
 #include "server/api_capabilities.h"
 #include "server/api_clip.h"
 #include "server/api_generate.h"
@@ -100,6 +101,22 @@ const struct route ROUTES_WORK[] = {
 };
 
 const struct route ROUTES_ADMIN[] = {
+    { .method = "POST",
+      .path = "/admin/reload",
+      .run = api_admin_reload,
+      .resume = api_admin_reload_resume },
+    { .method = "GET", .path = "/admin/log-level", .run = api_admin_log_level },
+    { .method = "PUT",
+      .path = "/admin/log-level",
+      .body = ROUTE_JSON,
+      .fields = &LOG_LEVEL_FIELDS,
+      .run = api_admin_set_log_level },
+    { .method = "GET", .path = "/admin/drain", .run = api_admin_drain },
+    { .method = "PUT",
+      .path = "/admin/drain",
+      .body = ROUTE_JSON,
+      .fields = &DRAIN_FIELDS,
+      .run = api_admin_set_drain },
     { .method = "GET", .path = "/v1/models", .run = api_models },
     { .method = "GET", .path = "/v1/models/*", .run = api_model },
     { .method = "GET", .path = "/v1/capabilities", .run = api_capabilities },

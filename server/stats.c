@@ -131,12 +131,24 @@ static void print_gauge(const char *name, const char *help, double value, struct
     buf_printf(out, "%s %.15g\n", name, value);
 }
 
+static void print_models(const struct stats_gauges *g, struct buf *out)
+{
+    print_head("clipgen_model_ready", "gauge", "1 when the model is loaded.", out);
+    for (int i = 0; i < g->n_models; i++)
+        buf_printf(out, "clipgen_model_ready{model=\"%s\"} %d\n", g->models[i].name,
+                   g->models[i].ready);
+    print_head("clipgen_model_memory_bytes", "gauge", "Device memory that the model takes.", out);
+    for (int i = 0; i < g->n_models; i++)
+        buf_printf(out, "clipgen_model_memory_bytes{model=\"%s\"} %.15g\n", g->models[i].name,
+                   g->models[i].memory_bytes);
+}
+
 static void print_gauges(const struct stats_gauges *g, struct buf *out)
 {
     print_gauge("clipgen_queue_pictures", "Pictures waiting for a slot.", g->queue_pictures, out);
     print_gauge("clipgen_jobs_running", "Requests the scheduler works on.", g->jobs_running, out);
     print_gauge("clipgen_rows_used", "Batch rows in use.", g->rows_used, out);
-    print_gauge("clipgen_rows_total", "Batch rows of a step.", g->rows_total, out);
+    print_gauge("clipgen_rows", "Batch rows of all models that are loaded.", g->rows, out);
     print_gauge("clipgen_connections", "Open connections, all listeners.", g->connections, out);
     print_gauge("clipgen_ready", "1 when new work is taken.", g->ready, out);
     print_gauge("clipgen_device_memory_bytes", "Device memory of all models that are loaded.",
@@ -185,6 +197,7 @@ static void print_time(const struct histogram *h, const char *name, const char *
 void stats_print(struct stats *s, const struct stats_gauges *g, struct buf *out)
 {
     print_gauges(g, out);
+    print_models(g, out);
     pthread_mutex_lock(&s->lock);
     print_counters(s, out);
     print_requests(s, out);

@@ -5,6 +5,7 @@
 #ifndef SERVER_STATS_H
 #define SERVER_STATS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -35,13 +36,22 @@ enum stats_time {
     STATS_N_TIMES
 };
 
+/* A model that is served. */
+struct stats_model {
+    const char *name;
+    bool ready;          /* loaded */
+    double memory_bytes; /* that it takes when it is */
+};
+
 /* Values of this moment, collected by whoever prints. */
 struct stats_gauges {
-    int queue_pictures, jobs_running, rows_used, rows_total, connections;
+    int queue_pictures, jobs_running, rows_used, rows, connections;
     int ready; /* 1 or 0 */
     int jobs_kept, model_waiters;
     double memory_bytes, resident_bytes, uptime_s;
     const char *version, *model;
+    const struct stats_model *models;
+    int n_models;
 };
 
 struct stats;

@@ -6,7 +6,7 @@
 #define FNV_START 0xcbf29ce484222325u
 #define FNV_PRIME 0x100000001b3u
 
-static bool prefers_async(const struct exchange *x)
+bool wish_is_async(const struct exchange *x)
 {
     const char *prefer = exchange_header(x, "Prefer");
 
@@ -25,7 +25,7 @@ int wish_read(const struct exchange *x, struct wish *ret_wish, struct err *e)
 {
     const char *key = exchange_header(x, "Idempotency-Key");
     size_t n = key ? strlen(key) : 0;
-    struct wish w = { .async = prefers_async(x), .label.route = x->route };
+    struct wish w = { .async = wish_is_async(x), .label.route = x->route };
 
     if (key && (n == 0 || n >= SHELF_KEY_MAX))
         return err_set(e, ERR_INVALID, "Idempotency-Key: %zu bytes is outside 1..%d", n,

@@ -15,6 +15,8 @@ struct wish {
     struct shelf_label label; /* for the shelf; its id is empty yet */
 };
 
+/* An answer at once is wanted. */
+bool wish_is_async(const struct exchange *x);
 /* x->body is as it came. INVALID: the key is too long, or empty. */
 int wish_read(const struct exchange *x, struct wish *ret_wish, struct err *e);
 /* The job goes on the shelf. */

@@ -96,6 +96,11 @@ test_names() {
     tiny_bundle
     start_daemon "$WORK/tiny"
     metrics >"$WORK/metrics"
+    post '{"prompt":"a cat"}' /dev/null >/dev/null
+    have promtool "what /metrics says" && {
+        curl -sS "$URL/metrics" | promtool check metrics >"$WORK/said" 2>&1 || fail "promtool: $(cat "$WORK/said")"
+        [ ! -s "$WORK/said" ] || fail "promtool: $(cat "$WORK/said")"
+    }
     for file in prometheus-alerts.yml grafana-dashboard.json kubernetes.yaml; do
         grep -Eo '\bclipgen_[a-z_]+' "$EXAMPLES/$file" | sort -u >"$WORK/named"
         [ -s "$WORK/named" ] || fail "$file names no metrics"

@@ -52,7 +52,7 @@ curl -fsS "$URL/v1/models" >/dev/null
 wait_log "path=/v1/models"
 printf '[server]\nlog_level = loud\n' >"$WORK/conf"
 kill -HUP "$DAEMON"
-wait_log "'loud' is none of error|warn|info|debug; nothing is changed"
+wait_log "nothing is changed: $WORK/conf:2: log_level: 'loud' is none of error|warn|info|debug"
 printf '[server]\nlog_level = error\n' >"$WORK/conf"
 kill -HUP "$DAEMON"
 for _ in $(seq 100); do # from now on it is quiet
@@ -64,6 +64,26 @@ done
 [ "$(wc -l <"$WORK/log")" = "$lines" ] || fail "log_level did not change"
 kill -TERM "$DAEMON"
 expect_exit 0
+
+# access lines as JSON, with the trace that the client is in, which comes back; or none
+TRACE=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+start_daemon "$WORK/tiny" --access-log json
+curl -fsS -D "$WORK/head" -o /dev/null -H "traceparent: $TRACE" -H 'X-Request-Id: my-1' "$URL/v1/models"
+grep -qi "^traceparent: $TRACE" "$WORK/head" || fail "the trace does not come back"
+curl -fsS -D "$WORK/head" -o /dev/null -H 'traceparent: 00-nonsense' "$URL/v1/models"
+grep -qi '^traceparent' "$WORK/head" && fail "nonsense comes back"
+post '{"prompt":"a cat"}' /dev/null -H 'X-Request-Id: my-2' >/dev/null
+wait_log '"id":"my-2"'
+grep -q '^{"time":"2[^"]*Z","kind":"access","id":"my-1",.*"status":200,.*"trace":"'$TRACE'"}$' "$WORK/log" || fail "no line for my-1"
+grep -q '"id":"my-2",.*"path":"/v1/generate","status":200,"model":"tiny","images":1,.*"decode":[0-9.]*,' "$WORK/log" ||
+    fail "no line for my-2"
+kill -TERM "$DAEMON"
+expect_exit 0
+start_daemon "$WORK/tiny" --access-log off
+curl -fsS -o /dev/null "$URL/v1/models"
+kill -TERM "$DAEMON"
+expect_exit 0
+grep -q 'path=' "$WORK/log" && fail "access lines, though they are off"
 
 printf 'broken' >"$WORK/tiny/model.safetensors"
 refuses 1 "model.safetensors" --listen 127.0.0.1:0 --bundle "$WORK/tiny"

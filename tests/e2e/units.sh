@@ -7,7 +7,7 @@ WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 
 for unit in clipgend clipgend-tcp; do # a program that is there on every machine
-    sed 's,@bindir@/clipgend,/bin/true,' "$SRCDIR/systemd/$unit.service.in" >"$WORK/$unit.service"
+    sed 's,@bindir@/clipgend\{0\,1\} ,/bin/true ,' "$SRCDIR/systemd/$unit.service.in" >"$WORK/$unit.service"
 done
 cp "$SRCDIR"/systemd/*.socket "$WORK"
 cd "$WORK"

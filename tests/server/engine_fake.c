@@ -263,8 +263,11 @@ static const struct engine_calls FAKE_CALLS = {
 struct fake *fake_open(int rows, int tokens)
 {
     struct fake *f = mem_alloc(1, sizeof *f);
-    struct engine_info *info = &f->engine.info;
+    struct engine_info *info;
 
+    if (!f)
+        return NULL; /* a test lets memory be out */
+    info = &f->engine.info;
     f->engine.calls = &FAKE_CALLS;
     snprintf(info->model, sizeof info->model, "fake");
     snprintf(info->device, sizeof info->device, "arithmetic");
@@ -296,8 +299,11 @@ static struct fake_bundle *bundle_at(const void *ctx, const char *path, struct e
 {
     struct fake_shop *shop = (struct fake_shop *)(uintptr_t)ctx;
 
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+
     for (int i = 0; i < FAKE_BUNDLES; i++)
-        if (strcmp(shop->bundles[i].name, path) == 0)
+        if (strcmp(shop->bundles[i].name, name) == 0)
             return &shop->bundles[i];
     err_set(e, ERR_IO, "%s: No such file or directory", path);
     return NULL;
@@ -320,6 +326,8 @@ static int fake_plan(const void *ctx, const char *path, struct engine_info *ret_
     if (atomic_load(&b->bad))
         return err_set(e, ERR_FORMAT, "%s/config.json: told to be bad", path);
     f = fake_open(b->rows, b->tokens);
+    if (!f)
+        return err_set(e, ERR_NOMEM, "%s: out of memory", path);
     *ret_info = f->engine.info;
     fill_info(b, ret_info);
     mem_free(f);
@@ -339,6 +347,8 @@ static int fake_source_open(const void *ctx, const char *path, struct engine **r
     if (atomic_load(&b->broken))
         return err_set(e, ERR_FORMAT, "%s/model.safetensors: told to be broken", path);
     f = fake_open(b->rows, b->tokens);
+    if (!f)
+        return err_set(e, ERR_NOMEM, "%s: out of memory", path);
     f->bundle = b;
     fill_info(b, &f->engine.info);
     if (atomic_load(&b->mute)) {

@@ -3,7 +3,7 @@
  * as it must be of the real one. Knobs make it slow, stuck or broken; counters say what it was
  * asked. It has no lock: under TSan a call from a second thread shows.
  *
- * A shop has fake bundles: their names are their paths.
+ * A shop has fake bundles: their names are the ends of their paths.
  */
 #ifndef TESTS_SERVER_ENGINE_FAKE_H
 #define TESTS_SERVER_ENGINE_FAKE_H
@@ -48,7 +48,7 @@ struct fake {
     _Atomic int widest; /* picture that was embedded */
 };
 
-/* Never fails; engine.calls->close frees it. */
+/* NULL without memory; engine.calls->close frees it. */
 struct fake *fake_open(int rows, int tokens);
 
 #define FAKE_BUNDLES 3 /* "fake", "other", "third" */

@@ -89,7 +89,7 @@ static int take_as_it_is(void *app, struct instance *i, struct err *e)
 
 static void serve_models(struct fixture *f, const struct fixture_options *o)
 {
-    static const char *const PATHS[FAKE_BUNDLES] = { "fake", "other", "third" };
+    static const char *const PATHS[FAKE_BUNDLES] = { "./fake", "./other", "./third" };
     struct models_options m = { .source = fake_source(&f->shop),
                                 .memory_max = o->memory_max,
                                 .waiters_max = 8,
@@ -102,6 +102,19 @@ static void serve_models(struct fixture *f, const struct fixture_options *o)
     if (models_serve(f->app.models, PATHS, o->models, &e))
         fail_msg("%s", e.msg);
     f->fake = atomic_load(&f->shop.bundles[0].last);
+}
+
+static void open_reload(struct fixture *f, const struct fixture_options *o)
+{
+    struct reload_parts parts = { .source = &f->source,
+                                  .models = f->app.models,
+                                  .keys = f->app.keys };
+
+    f->argv[0] = (char *)(uintptr_t) "clipgend";
+    f->argv[1] = (char *)(uintptr_t) "--config";
+    f->argv[2] = (char *)(uintptr_t)(o->conf ? o->conf : "/nowhere.conf");
+    f->source = (struct config_source){ 3, f->argv, NULL };
+    assert_int_equal(reload_new(&parts, &f->app.reload, NULL), 0);
 }
 
 void fixture_open(struct fixture *f, const struct fixture_options *o)
@@ -129,6 +142,7 @@ void fixture_open(struct fixture *f, const struct fixture_options *o)
     a->stuck_ns = ns(20);
     a->started_ns = clock_ns();
     serve_models(f, o);
+    open_reload(f, o);
     f->work = listener(f, o, ROUTES_WORK, &f->port);
     f->admin = listener(f, o, ROUTES_ADMIN, &f->admin_port);
 }
@@ -142,7 +156,9 @@ void fixture_close(struct fixture *f)
     http_quiesce(f->work);
     queue_close(a->queue);
     models_stop(a->models);
+    reload_stop(a->reload);
     sched_join(a->sched);
+    reload_free(a->reload);
     while (http_busy(f->work) + http_busy(f->admin) > 0)
         usleep(500);
     http_close(f->work);
@@ -152,12 +168,12 @@ void fixture_close(struct fixture *f)
     assert_int_equal(atomic_load(&f->fake->live), 0);
     watch_close(a->watch);
     sched_free(a->sched);
+    models_free(a->models);
     shelf_free(a->shelf);
     current_free(a->current);
     keys_close(a->keys);
     queue_free(a->queue);
     stats_free(a->stats);
-    models_free(a->models);
 }
 
 void wait_for(_Atomic int *counter, int n)

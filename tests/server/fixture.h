@@ -13,6 +13,8 @@ struct fixture {
     struct fake *fake; /* the engine of the first model, "fake" */
     struct app app;
     struct http *work, *admin;
+    char *argv[3]; /* as if the daemon had been called so */
+    struct config_source source;
     int port, admin_port;
 };
 
@@ -24,6 +26,7 @@ struct fixture_options {
     bool half_close_is_gone;
     const char *keys; /* file; NULL: everybody is served */
     const char *cors; /* origins */
+    const char *conf; /* file to be read again at POST /admin/reload; NULL: none */
     int models;       /* of the shop that are served */
     size_t memory_max;
     bool warm_up; /* else a model is taken as it is: what it counts is what a test has asked for */

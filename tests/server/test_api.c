@@ -547,8 +547,8 @@ static void test_sd_lists(void **state)
     o = call(&f, "GET", "/sdapi/v1/options", NULL, 200);
     assert_string_equal(text_at(o, "sd_model_checkpoint"), "fake");
     json_decref(o);
-    assert_refused(&f, "/sdapi/v1/options", "{\"sd_model_checkpoint\":\"v1-5\"}", 404, "sd_model_checkpoint",
-                   "model: 'v1-5' is not served here; fake is");
+    assert_refused(&f, "/sdapi/v1/options", "{\"sd_model_checkpoint\":\"v1-5\"}", 404,
+                   "sd_model_checkpoint", "model: 'v1-5' is not served here; fake is");
     assert_refused(&f, "/sdapi/v1/options", "{\"sd_model_checkpoint\":5}", 400,
                    "sd_model_checkpoint",
                    "sd_model_checkpoint: a string is expected, not a number");
@@ -592,7 +592,8 @@ static void test_web_page(void **state)
         client_get(f.port, FILES[i].path, &a);
         assert_int_equal(a.status, 200);
         assert_string_equal(answer_header(&a, "Content-Type"), FILES[i].type);
-        assert_memory_equal(answer_header(&a, "Content-Security-Policy"), "default-src 'none';", 19);
+        assert_memory_equal(answer_header(&a, "Content-Security-Policy"), "default-src 'none';",
+                            19);
         assert_string_equal(answer_header(&a, "X-Content-Type-Options"), "nosniff");
         assert_non_null(strstr(a.body.data, FILES[i].word));
         answer_release(&a);

@@ -14,7 +14,7 @@
 
 #define MIB ((size_t)1 << 20)
 
-static const char *const PATHS[] = { "fake", "other", "third" };
+static const char *const PATHS[] = { "./fake", "./other", "./third" };
 
 static void open_with(struct fixture *f, int models)
 {
@@ -328,10 +328,10 @@ static void test_broken_on_demand(void **state)
     draw_with(&f, "other", &a);
     answer_release(&a);
     assert_refused(&f, "other", 503,
-                   "model: 'other' cannot be loaded: other/model.safetensors: told to be broken");
+                   "model: 'other' cannot be loaded: ./other/model.safetensors: told to be broken");
     atomic_store(&bundle(&f, 1)->broken, false);
     assert_refused(&f, "other", 503,
-                   "model: 'other' cannot be loaded: other/model.safetensors: told to be broken");
+                   "model: 'other' cannot be loaded: ./other/model.safetensors: told to be broken");
     clock_stop_at(clock_ns() + 6000000000LL);
     assert_int_equal(draw_with(&f, "other", &a), 200);
     answer_release(&a);
@@ -403,11 +403,11 @@ static void test_bad_bundles_change_nothing(void **state)
     atomic_store(&bundle(&f, 0)->version, 2);
     atomic_store(&bundle(&f, 1)->bad, true);
     assert_int_equal(models_serve(f.app.models, PATHS, 2, &e), -1);
-    assert_string_equal(e.msg, "other/config.json: told to be bad");
+    assert_string_equal(e.msg, "./other/config.json: told to be bad");
     atomic_store(&bundle(&f, 1)->bad, false);
     atomic_store(&bundle(&f, 0)->broken, true);
     assert_int_equal(models_serve(f.app.models, PATHS, 2, &e), -1);
-    assert_string_equal(e.msg, "fake/model.safetensors: told to be broken");
+    assert_string_equal(e.msg, "./fake/model.safetensors: told to be broken");
     atomic_store(&bundle(&f, 0)->broken, false);
     atomic_store(&bundle(&f, 0)->mute, true);
     assert_int_equal(models_serve(f.app.models, PATHS, 2, &e), -1);
@@ -464,8 +464,8 @@ static void test_other_models_than_before(void **state)
 
     (void)state;
     open_with(&f, 2);
-    assert_int_equal(models_serve(f.app.models, (const char *const[]){ "third", "fake" }, 2, NULL),
-                     0);
+    assert_int_equal(
+        models_serve(f.app.models, (const char *const[]){ "./third", "./fake" }, 2, NULL), 0);
     assert_refused(&f, "other", 404, "model: 'other' is not served here; third and fake are");
     assert_draws(&f, "fake");
     assert_draws(&f, "third");

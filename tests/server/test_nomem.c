@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/png.h"
 #include "server/instance.h"
+#include "server/models.h"
 #include "server/sched.h"
 #include "tests/server/engine_fake.h"
 
@@ -143,11 +144,49 @@ static void test_scheduler(void **state)
     instance_free(i);
 }
 
+static int take_as_it_is(void *arg, struct instance *i, struct err *e)
+{
+    (void)arg;
+    (void)i;
+    (void)e;
+    return 0;
+}
+
+/* Another set of models with failing memory: the old one stays, and nothing is left behind. */
+static void test_models(void **state)
+{
+    static const char *const OLD[] = { "fake" }, *const NEW[] = { "other", "fake", "third" };
+    struct fake_shop shop;
+    struct models_options o = { .memory_max = (size_t)1 << 30, .warm_up = take_as_it_is };
+    struct models *m;
+    long n = 0;
+    int failed = -1;
+
+    (void)state;
+    fake_shop_init(&shop, 4, 5);
+    o.source = fake_source(&shop);
+    assert_int_equal(models_new(&o, &m, NULL), 0);
+    assert_int_equal(models_serve(m, OLD, 1, NULL), 0);
+    while (failed) {
+        struct err e = { 0 };
+        mem_fail_after(++n);
+        failed = models_serve(m, NEW, 3, &e);
+        mem_fail_after(0);
+        assert_true(!failed || e.code == ERR_NOMEM);
+        assert_string_equal(models_first(m).model, failed ? "fake" : "other");
+        assert_true(n < 100);
+    }
+    assert_true(n > 5);
+    assert_int_equal(models_bytes(m), (size_t)200 << 20);
+    models_free(m);
+    assert_int_equal(atomic_load(&shop.bundles[0].opened), 1);
+    assert_int_equal(atomic_load(&shop.bundles[1].opened), atomic_load(&shop.bundles[1].closed));
+}
+
 static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test(test_text_request),
-    cmocka_unit_test(test_mixed_request),
-    cmocka_unit_test(test_image_request),
-    cmocka_unit_test(test_scheduler),
+    cmocka_unit_test(test_text_request),  cmocka_unit_test(test_mixed_request),
+    cmocka_unit_test(test_image_request), cmocka_unit_test(test_scheduler),
+    cmocka_unit_test(test_models),
 };
 
 TEST_MAIN(TESTS)

@@ -1,7 +1,7 @@
 /*
- * docs/openapi.yaml against the daemon's own tables: every path and method of the routes, every
- * field of their bodies with its limits, and nothing else. The file is read line by line: paths,
- * methods and fields have lines of their own.
+ * docs/openapi.yaml and openapi-admin.yaml against the daemon's own tables: every path and method
+ * of the routes, every field of their bodies with its limits, and nothing else. The file is read
+ * line by line: paths, methods and fields have lines of their own.
  */
 #include "tests/test.h"
 
@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "server/api_admin.h"
 #include "server/input_fields.h"
 #include "server/input_mix.h"
 #include "server/route.h"
@@ -19,15 +20,29 @@
 
 static struct buf doc;
 
-static int read_doc(void **state)
-{
-    char *path = file_join(test_srcdir(), "docs/openapi.yaml");
+static const char *doc_name;
 
-    (void)state;
+static int read_doc(const char *name)
+{
+    char *path = file_join(test_srcdir(), name);
+
+    doc_name = name;
     buf_init(&doc, 1 << 20);
     assert_int_equal(file_read(path, 1 << 20, &doc, NULL), 0);
     mem_free(path);
     return 0;
+}
+
+static int read_work(void **state)
+{
+    (void)state;
+    return read_doc("docs/openapi.yaml");
+}
+
+static int read_admin(void **state)
+{
+    (void)state;
+    return read_doc("docs/openapi-admin.yaml");
 }
 
 static int forget_doc(void **state)
@@ -120,7 +135,7 @@ static bool read_method(const char *line, char ret_method[16])
 }
 
 /* Counts the methods of all paths; fails at one that is no route. */
-static int count_methods(void)
+static int count_methods(const struct route *table)
 {
     const char *from = section("paths:"), *end = end_of_block(from), *path = NULL;
     size_t path_n = 0;
@@ -134,8 +149,8 @@ static int count_methods(void)
         }
         if (!read_method(line, method))
             continue;
-        if (!is_route(ROUTES_WORK, method, path, path_n))
-            fail_msg("docs/openapi.yaml: %s %.*s is no route", method, (int)path_n, path);
+        if (!is_route(table, method, path, path_n))
+            fail_msg("%s: %s %.*s is no route", doc_name, method, (int)path_n, path);
         n++;
     }
     return n;
@@ -148,9 +163,18 @@ static void test_paths_are_the_routes(void **state)
     (void)state;
     while (ROUTES_WORK[n].path)
         n++;
-    assert_int_equal(count_methods(), n); /* each is a route, and no two are the same */
+    assert_int_equal(count_methods(ROUTES_WORK), n); /* each is a route, no two are the same */
+}
+
+/* What both listeners serve is described once. */
+static void test_admin_paths_are_the_rest(void **state)
+{
+    int n = 0;
+
+    (void)state;
     for (const struct route *r = ROUTES_ADMIN; r->path; r++)
-        assert_true(is_route(ROUTES_WORK, r->method, r->path, strlen(r->path)));
+        n += !is_route(ROUTES_WORK, r->method, r->path, strlen(r->path));
+    assert_int_equal(count_methods(ROUTES_ADMIN), n);
 }
 
 /* ---- fields ---- */
@@ -277,7 +301,7 @@ static void compare(const char *name, const struct field_table *t)
     snprintf(head, sizeof head, "    %s:", name);
     first = block(schemas, doc.data + doc.len, head);
     if (!first)
-        fail_msg("docs/openapi.yaml: no schema %s", head);
+        fail_msg("%s: no schema %s", doc_name, head);
     first = block(first, end_of_block(first), "      properties:");
     buf_init(&line, 1 << 16);
     for (const struct field_table *at = t; at; at = at->more) {
@@ -287,7 +311,7 @@ static void compare(const char *name, const struct field_table *t)
             print_field(f, &line);
             const char *found = strstr(first, line.data);
             if (!found || found > end_of_block(first))
-                fail_msg("docs/openapi.yaml: schema %s lacks this line:\n%s", name, line.data);
+                fail_msg("%s: schema %s lacks this line:\n%s", doc_name, name, line.data);
             n++;
         }
     }
@@ -309,9 +333,18 @@ static void test_schemas_are_the_tables(void **state)
     compare("SdOptionsRequest", &SDAPI_OPTIONS_FIELDS);
 }
 
+static void test_admin_schemas_are_the_tables(void **state)
+{
+    (void)state;
+    compare("LogLevelRequest", &LOG_LEVEL_FIELDS);
+    compare("DrainRequest", &DRAIN_FIELDS);
+}
+
 static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test(test_paths_are_the_routes),
-    cmocka_unit_test(test_schemas_are_the_tables),
+    cmocka_unit_test_setup_teardown(test_paths_are_the_routes, read_work, forget_doc),
+    cmocka_unit_test_setup_teardown(test_schemas_are_the_tables, read_work, forget_doc),
+    cmocka_unit_test_setup_teardown(test_admin_paths_are_the_rest, read_admin, forget_doc),
+    cmocka_unit_test_setup_teardown(test_admin_schemas_are_the_tables, read_admin, forget_doc),
 };
 
-TEST_MAIN_WITH(TESTS, read_doc, forget_doc)
+TEST_MAIN(TESTS)

@@ -9,7 +9,7 @@ static void print(struct stats *s, struct buf *out)
     static const struct stats_gauges G = { .queue_pictures = 3,
                                            .jobs_running = 2,
                                            .rows_used = 5,
-                                           .rows_total = 16,
+                                           .rows = 16,
                                            .connections = 9,
                                            .ready = 1,
                                            .memory_bytes = 123456789012.0,
