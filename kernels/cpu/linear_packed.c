@@ -19,6 +19,7 @@
 struct linear {
     const float *x;
     int64_t m, n, k, blocks;
+    int64_t groups; /* of rows */
     enum dtype format;
     bool whole; /* w holds whole numbers */
     const unsigned char *w;
@@ -87,12 +88,12 @@ static void stage_whole(const struct linear *l, int64_t i, int rows, int64_t k0,
 static void stage(const struct linear *l, int64_t block)
 {
     int64_t k = block * BLOCK_DEPTH, end = par_min(k + BLOCK_DEPTH, l->k);
-    for (int64_t i = 0, rows; i < l->m; i += rows) {
-        rows = packed_group(l->m - i, FLOAT_ROWS);
+    for (int64_t i = 0; i < l->groups; i++) {
+        struct par_range rows = par_range(l->m, l->groups, i);
         if (l->whole)
-            stage_whole(l, i, (int)rows, k, end);
+            stage_whole(l, rows.begin, (int)(rows.end - rows.begin), k, end);
         else
-            stage_floats(l, i, (int)rows, k, end);
+            stage_floats(l, rows.begin, (int)(rows.end - rows.begin), k, end);
     }
 }
 
@@ -114,23 +115,40 @@ static void finish(const struct linear *l, int64_t i, int64_t j, float *restrict
     memcpy(y, sum, (size_t)cols * sizeof *y);
 }
 
-static void panel_task(const struct linear *l, int64_t panel)
+/* The next panel comes from memory while this one's groups are multiplied, a share with each. One
+ * group alone reads as fast as memory gives: asking would only be in its way. */
+static struct ahead next_of(const struct linear *l, int64_t panel, int64_t group)
+{
+    const unsigned char *next = l->w + (size_t)(panel + 1) * l->panel_bytes;
+    size_t groups = (size_t)l->groups, block = l->panel_bytes / (size_t)l->blocks;
+    return (struct ahead){ next + l->panel_bytes * (size_t)group / groups,
+                           (block + groups - 1) / groups };
+}
+
+static void panel_task(const struct linear *l, int64_t panel, bool ask)
 {
     const unsigned char *w = l->w + (size_t)panel * l->panel_bytes;
     struct panel_sums sums[FLOAT_ROWS];
 
-    for (int64_t i = 0, rows; i < l->m; i += rows) {
-        rows = packed_group(l->m - i, l->whole ? INT_ROWS : FLOAT_ROWS);
+    for (int64_t i = 0; i < l->groups; i++) {
+        struct par_range r = par_range(l->m, l->groups, i);
+        struct ahead ahead = ask ? next_of(l, panel, i) : (struct ahead){ w, 0 };
+        int rows = (int)(r.end - r.begin);
         if (l->whole)
             CPU_DOT(int_panel)
-            (l->format, w, l->blocks, (const struct x_block *)l->staged + i * l->blocks, (int)rows,
-             sums);
-        else
-            CPU(float_panel)
-            (l->format, w, l->k, (const float *)l->staged + i * l->k, (int)rows, sums);
-        for (int64_t r = 0; r < rows; r++)
-            finish(l, i + r, panel * PANEL, sums[r].at);
+        (l->format, w, l->blocks, (const struct x_block *)l->staged + r.begin * l->blocks, rows,
+         ahead, sums);
+        else CPU(float_panel)(l->format, w, l->k, (const float *)l->staged + r.begin * l->k, rows,
+                              ahead, sums);
+        for (int64_t k = 0; k < rows; k++)
+            finish(l, r.begin + k, panel * PANEL, sums[k].at);
     }
+}
+
+static void panels_task(const struct linear *l, struct par_range panels)
+{
+    for (int64_t i = panels.begin; i < panels.end; i++)
+        panel_task(l, i, l->groups > 1 && i + 1 < panels.end);
 }
 
 static void all_panels(const struct cpu *c, const struct linear *l)
@@ -143,8 +161,8 @@ static void all_panels(const struct cpu *c, const struct linear *l)
         for (int64_t i = 0; i < l->blocks; i++)
             stage(l, i);
 #pragma omp for schedule(static)
-        for (int64_t i = 0; i < packed_panels(l->n); i++)
-            panel_task(l, i);
+        for (int i = 0; i < threads; i++)
+            panels_task(l, par_range(packed_panels(l->n), threads, i));
     }
 }
 
@@ -190,6 +208,7 @@ int CPU_DOT(linear_packed)(void *ctx, ctensor *x, ctensor *w, ctensor *bias, enu
     l.act = act;
     for (int64_t i = 0; i < m; i += step) {
         l.m = par_min(step, m - i);
+        l.groups = packed_groups(l.m, l.whole ? INT_ROWS : FLOAT_ROWS);
         l.x = (const float *)x->data + i * l.k;
         l.y = (float *)y->data + i * l.n;
         l.residual = residual ? (const float *)residual->data + i * l.n : NULL;

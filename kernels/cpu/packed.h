@@ -14,6 +14,7 @@
 #define PANEL_VECS 2
 #define PANEL (PANEL_VECS * VEC_LANES)
 #define BLOCK_DEPTH 32
+#define CACHE_LINE 64 /* bytes */
 
 /* A block of F32, F16 and BF16: [BLOCK_DEPTH][PANEL]. */
 
@@ -54,22 +55,34 @@ struct panel_sums {
 };
 
 /*
- * Rows of x meet a panel in groups that the registers hold: as many as fit, then of four, two and
- * one. A row is added up alone, whichever group it is in.
+ * Rows of x meet a panel in groups of nearly equal size, as few as the registers allow: a small
+ * group takes hardly less time than a full one. A row is added up alone, whichever group it is in.
  */
 #define FLOAT_ROWS (VEC_REGISTERS / 4)
 #define INT_ROWS 4
 
-/* Rows of the next group of `left`. */
-static inline int packed_group(int64_t left, int most)
+static inline int64_t packed_groups(int64_t rows, int64_t most)
 {
-    return left >= most ? most : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    return (rows + most - 1) / most;
+}
+
+/* What will be read next: so much of it is asked for with every block that a group is through. */
+struct ahead {
+    const unsigned char *at;
+    size_t step; /* bytes; 0: nothing */
+};
+
+static inline void ahead_ask(struct ahead *a)
+{
+    for (size_t i = 0; i < a->step; i += CACHE_LINE)
+        __builtin_prefetch(a->at + i, 0, 2);
+    a->at += a->step;
 }
 
 /* A group's rows x, column by column [k, rows], times a panel of F32, F16 or BF16; every sum takes
  * its terms in the order of k. */
 void CPU(float_panel)(enum dtype format, const void *panel, int64_t k, const float *x, int rows,
-                      struct panel_sums *sums);
+                      struct ahead ahead, struct panel_sums *sums);
 
 /* BLOCK_DEPTH numbers of a row of x as whole numbers -127..127 times a scale. */
 struct x_block {
@@ -83,6 +96,7 @@ struct x_block {
  * are multiplied and added exactly, the blocks' results in fp32 in their order.
  */
 void CPU_DOT(int_panel)(enum dtype format, const void *panel, int64_t blocks,
-                        const struct x_block *x, int rows, struct panel_sums *sums);
+                        const struct x_block *x, int rows, struct ahead ahead,
+                        struct panel_sums *sums);
 
 #endif

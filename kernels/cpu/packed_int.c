@@ -59,13 +59,14 @@ INLINE void add_q4(const struct block_q4 *b, const struct x_block *x, int64_t ld
 
 /* `format` and `rows` are constants at every call: the loops over rows and vectors vanish. */
 INLINE void panel_of(enum dtype format, const unsigned char *w, int64_t blocks,
-                     const struct x_block *x, int rows, struct panel_sums *sums)
+                     const struct x_block *x, int rows, struct ahead ahead, struct panel_sums *sums)
 {
     const size_t bytes = format == DTYPE_Q8_0 ? sizeof(struct block_q8) : sizeof(struct block_q4);
     vec sum[INT_ROWS][PANEL_VECS] = { 0 };
 
     for (int64_t b = 0; b < blocks; b++, w += bytes) {
         struct int_sums s;
+        ahead_ask(&ahead);
         start(x + b, blocks, rows, &s);
         if (format == DTYPE_Q8_0)
             add_q8((const void *)w, x + b, blocks, rows, &s);
@@ -82,22 +83,28 @@ INLINE void panel_of(enum dtype format, const unsigned char *w, int64_t blocks,
             vec_store(sums[r].at + v * VEC_LANES, sum[r][v]);
 }
 
+#define ROWS(n)                                                                                    \
+    case n:                                                                                        \
+        panel_of(format, w, blocks, x, n, ahead, sums);                                            \
+        break;
+
 INLINE void group_of(enum dtype format, const unsigned char *w, int64_t blocks,
-                     const struct x_block *x, int rows, struct panel_sums *sums)
+                     const struct x_block *x, int rows, struct ahead ahead, struct panel_sums *sums)
 {
-    if (rows == INT_ROWS)
-        panel_of(format, w, blocks, x, INT_ROWS, sums);
-    else if (rows == 2)
-        panel_of(format, w, blocks, x, 2, sums);
-    else
-        panel_of(format, w, blocks, x, 1, sums);
+    switch (rows) {
+        ROWS(1)
+        ROWS(2)
+        ROWS(3)
+        ROWS(4)
+    }
 }
 
 void CPU_DOT(int_panel)(enum dtype format, const void *panel, int64_t blocks,
-                        const struct x_block *x, int rows, struct panel_sums *sums)
+                        const struct x_block *x, int rows, struct ahead ahead,
+                        struct panel_sums *sums)
 {
     if (format == DTYPE_Q8_0)
-        group_of(DTYPE_Q8_0, panel, blocks, x, rows, sums);
+        group_of(DTYPE_Q8_0, panel, blocks, x, rows, ahead, sums);
     else
-        group_of(DTYPE_Q4_0, panel, blocks, x, rows, sums);
+        group_of(DTYPE_Q4_0, panel, blocks, x, rows, ahead, sums);
 }
