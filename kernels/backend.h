@@ -23,7 +23,7 @@
 #include "kernels/tensor.h"
 #include "kernels/update.h"
 
-#define BACKEND_ABI 3
+#define BACKEND_ABI 4
 /* What a plugin exports: `const struct backend *clipgen_backend(void)`. */
 #define BACKEND_PLUGIN_SYMBOL "clipgen_backend"
 
@@ -95,6 +95,9 @@ struct backend {
     /* ---- convolution: x [B,H,W,I], w [O,kh,kw,I], y [B,H',W',O] ---- */
     int (*conv)(void *ctx, const struct backend_conv *how, ctensor *x, ctensor *w, ctensor *bias,
                 struct tensor *y, struct err *e);
+    /* optional: the same plus residual, which has y's shape */
+    int (*conv_add)(void *ctx, const struct backend_conv *how, ctensor *x, ctensor *w,
+                    ctensor *bias, ctensor *residual, struct tensor *y, struct err *e);
     int (*conv_bwd_data)(void *ctx, const struct backend_conv *how, ctensor *dy, ctensor *w,
                          struct tensor *dx, struct err *e);
     int (*conv_bwd_weight)(void *ctx, const struct backend_conv *how, ctensor *x, ctensor *dy,

@@ -61,6 +61,10 @@ struct conv_pad {
  * PyTorch. */
 struct tensor *op_conv2d(struct pass *p, const struct tensor *x, const struct tensor *w,
                          const struct tensor *b, int stride, struct conv_pad pad);
+/* The same plus residual [B, H', W', O]: without a tape in one pass where the device can. */
+struct tensor *op_conv2d_add(struct pass *p, const struct tensor *x, const struct tensor *w,
+                             const struct tensor *b, int stride, struct conv_pad pad,
+                             const struct tensor *residual);
 /* x [B, H, W, I] doubled (nearest neighbour), then w [O, 3, 3, I] over it with one pixel of zeros
  * around: [B, 2H, 2W, O]. */
 struct tensor *op_upsample2x_conv2d(struct pass *p, const struct tensor *x, const struct tensor *w,

@@ -26,11 +26,28 @@ static void conv_adjoint(struct pass *p, struct tape_node *node)
     }
 }
 
+/* residual NULL: none. */
+static void run_conv(struct pass *p, const struct backend_conv *how, const struct tensor *x,
+                     const struct tensor *w, const struct tensor *b, const struct tensor *residual,
+                     struct tensor *y)
+{
+    const struct device *dev = op_device(p);
+    bool one_pass = dev && residual && dev->backend->conv_add;
+    if (one_pass) {
+        CALL(p, conv_add, how, x, w, b, residual, y);
+        return;
+    }
+    CALL(p, conv, how, x, w, b, y);
+    if (residual)
+        CALL(p, axpy, 1.0f, residual, y);
+}
+
 /* y: of the right shape, or NULL after a failure. */
 static struct tensor *conv(struct pass *p, const struct backend_conv *how, const struct tensor *x,
-                           const struct tensor *w, const struct tensor *b, struct tensor *y)
+                           const struct tensor *w, const struct tensor *b,
+                           const struct tensor *residual, struct tensor *y)
 {
-    CALL(p, conv, how, x, w, b, y);
+    run_conv(p, how, x, w, b, residual, y);
     if (y)
         count_flops(p, y, w);
     struct tape_node *node = RECORD(p, conv_adjoint, y, x, w, b);
@@ -45,22 +62,38 @@ static struct tensor *conv(struct pass *p, const struct backend_conv *how, const
     return op_result(p, y);
 }
 
-struct tensor *op_conv2d(struct pass *p, const struct tensor *x, const struct tensor *w,
-                         const struct tensor *b, int stride, struct conv_pad pad)
+static struct tensor *conv2d(struct pass *p, const char *op, const struct tensor *x,
+                             const struct tensor *w, const struct tensor *b, int stride,
+                             struct conv_pad pad, const struct tensor *residual)
 {
-    if (!INPUTS(p, x, w))
-        return NULL;
     if (x->n_dims != 4 || w->n_dims != 4 || x->dim[3] != w->dim[3])
-        return MISFIT(p, x, w, "x [B, H, W, I] and w [O, kh, kw, I] must agree in I");
+        return op_misfit(p, op, x, w, "x [B, H, W, I] and w [O, kh, kw, I] must agree in I");
     if (b && !op_is_vector(b, w->dim[0]))
-        return MISFIT(p, w, b, "w [O, kh, kw, I] and bias f32 [O] must agree in O");
+        return op_misfit(p, op, w, b, "w [O, kh, kw, I] and bias f32 [O] must agree in O");
     int64_t h = x->dim[1] + pad.top + pad.bottom - w->dim[1];
     int64_t v = x->dim[2] + pad.left + pad.right - w->dim[2];
     if (stride < 1 || h < 0 || v < 0)
-        return MISFIT(p, x, w, "the padded picture must hold the kernel, stride at least 1");
+        return op_misfit(p, op, x, w, "the padded picture must hold the kernel, stride at least 1");
     int64_t dim[4] = { x->dim[0], h / stride + 1, v / stride + 1, w->dim[0] };
+    if (residual && !op_is(residual, DTYPE_F32, 4, dim))
+        return op_misfit(p, op, residual, w, "the residual must be [B, H', W', O] as the result");
     struct backend_conv how = { stride, pad, false };
-    return conv(p, &how, x, w, b, pass_tensor(p, DTYPE_F32, 4, dim));
+    return conv(p, &how, x, w, b, residual, op_new(p, 4, dim));
+}
+
+struct tensor *op_conv2d(struct pass *p, const struct tensor *x, const struct tensor *w,
+                         const struct tensor *b, int stride, struct conv_pad pad)
+{
+    return INPUTS(p, x, w) ? conv2d(p, __func__, x, w, b, stride, pad, NULL) : NULL;
+}
+
+struct tensor *op_conv2d_add(struct pass *p, const struct tensor *x, const struct tensor *w,
+                             const struct tensor *b, int stride, struct conv_pad pad,
+                             const struct tensor *residual)
+{
+    if (RECORDS(p, x, w, b, residual))
+        return op_add(p, residual, op_conv2d(p, x, w, b, stride, pad));
+    return INPUTS(p, x, w, residual) ? conv2d(p, __func__, x, w, b, stride, pad, residual) : NULL;
 }
 
 struct tensor *op_upsample2x_conv2d(struct pass *p, const struct tensor *x, const struct tensor *w,
@@ -74,7 +107,7 @@ struct tensor *op_upsample2x_conv2d(struct pass *p, const struct tensor *x, cons
         return MISFIT(p, w, b, "w [O, 3, 3, I] and bias f32 [O] must agree in O");
     int64_t dim[4] = { x->dim[0], 2 * x->dim[1], 2 * x->dim[2], w->dim[0] };
     struct backend_conv how = { 1, { 1, 1, 1, 1 }, true };
-    return conv(p, &how, x, w, b, pass_tensor(p, DTYPE_F32, 4, dim));
+    return conv(p, &how, x, w, b, NULL, op_new(p, 4, dim));
 }
 
 static void resize_adjoint(struct pass *p, struct tape_node *node)

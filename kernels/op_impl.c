@@ -54,9 +54,18 @@ bool op_is_vector(const struct tensor *t, int64_t n)
     return op_is(t, DTYPE_F32, 1, &n);
 }
 
+struct tensor *op_new(struct pass *p, int n_dims, const int64_t *dim)
+{
+    struct tensor *place = p->place;
+    if (!place || !op_is(place, DTYPE_F32, n_dims, dim))
+        return pass_tensor(p, DTYPE_F32, n_dims, dim);
+    pass_place(p, NULL);
+    return pass_failed(p) ? NULL : place;
+}
+
 struct tensor *op_like(struct pass *p, const struct tensor *x)
 {
-    return pass_tensor(p, DTYPE_F32, x->n_dims, x->dim);
+    return op_new(p, x->n_dims, x->dim);
 }
 
 struct tensor *op_view(struct pass *p, const struct tensor *x, int n_dims, const int64_t *dim)

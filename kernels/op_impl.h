@@ -59,7 +59,9 @@ bool op_records(const struct pass *p, int n, const struct tensor *const *in);
 bool op_is_vector(const struct tensor *t, int64_t n);
 bool op_is(const struct tensor *t, enum dtype dtype, int n_dims, const int64_t *dim);
 
-/* Fresh F32 memory in x's shape. */
+/* F32 memory for a result: fresh, or the pass's place where that has this shape. */
+struct tensor *op_new(struct pass *p, int n_dims, const int64_t *dim);
+/* The same in x's shape. */
 struct tensor *op_like(struct pass *p, const struct tensor *x);
 /* x's memory in another shape of as many elements. */
 struct tensor *op_view(struct pass *p, const struct tensor *x, int n_dims, const int64_t *dim);

@@ -35,6 +35,11 @@ struct tensor *pass_tensor(struct pass *p, enum dtype t, int n_dims, const int64
     return pass_failed(p) ? NULL : arena_tensor(p->arena, t, n_dims, dim, &p->err);
 }
 
+void pass_place(struct pass *p, struct tensor *y)
+{
+    p->place = y;
+}
+
 struct tensor *pass_upload(struct pass *p, enum dtype t, int n_dims, const int64_t *dim,
                            const void *src)
 {

@@ -22,14 +22,15 @@
 struct tape;
 
 struct pass {
-    struct device *dev;  /* NULL while planning */
-    struct arena *arena; /* borrowed */
-    struct tape *tape;   /* NULL: inference */
-    bool training;       /* dropout and batch norm statistics are on */
-    uint64_t seed;       /* of dropout and noise: give every training step its own */
-    uint64_t n_streams;  /* random streams handed out so far in this pass */
-    double flops;        /* floating point operations of all products so far */
-    struct err err;      /* sticky; ERR_NONE while all is well */
+    struct device *dev;   /* NULL while planning */
+    struct arena *arena;  /* borrowed */
+    struct tape *tape;    /* NULL: inference */
+    bool training;        /* dropout and batch norm statistics are on */
+    uint64_t seed;        /* of dropout and noise: give every training step its own */
+    uint64_t n_streams;   /* random streams handed out so far in this pass */
+    double flops;         /* floating point operations of all products so far */
+    struct tensor *place; /* of the next result (pass_place), or NULL */
+    struct err err;       /* sticky; ERR_NONE while all is well */
 };
 
 void pass_init(struct pass *p, struct device *dev, struct arena *a, struct tape *tape);
@@ -43,6 +44,9 @@ int pass_finish(struct pass *p, struct err *e);
 
 /* Fresh memory from the pass's arena; NULL (sticky) when full. */
 struct tensor *pass_tensor(struct pass *p, enum dtype t, int n_dims, const int64_t *dim);
+/* The next op that makes F32 of y's shape puts it into y instead of fresh memory: for a result that
+ * outlives the working memory between (nn_scope). NULL: no longer. */
+void pass_place(struct pass *p, struct tensor *y);
 /* A host array copied to a fresh tensor: the way positions, tokens and rows enter a pass. */
 struct tensor *pass_upload(struct pass *p, enum dtype t, int n_dims, const int64_t *dim,
                            const void *src);

@@ -80,11 +80,22 @@ struct tensor *nn_layernorm(struct pass *p, const struct nn_norm *m, const struc
     return op_layernorm(p, x, m->g, m->b, eps);
 }
 
-struct tensor *nn_conv(struct pass *p, const struct nn_conv *m, const struct tensor *x)
+static struct conv_pad keep_side(const struct nn_conv *m)
 {
     int pad = (int)m->w->dim[1] / 2;
 
-    return op_conv2d(p, x, m->w, m->b, 1, (struct conv_pad){ pad, pad, pad, pad });
+    return (struct conv_pad){ pad, pad, pad, pad };
+}
+
+struct tensor *nn_conv(struct pass *p, const struct nn_conv *m, const struct tensor *x)
+{
+    return op_conv2d(p, x, m->w, m->b, 1, keep_side(m));
+}
+
+struct tensor *nn_conv_add(struct pass *p, const struct nn_conv *m, const struct tensor *x,
+                           const struct tensor *residual)
+{
+    return op_conv2d_add(p, x, m->w, m->b, 1, keep_side(m), residual);
 }
 
 static struct tensor *mlp_hidden(struct pass *p, const struct nn_linear *fc, const struct tensor *x,
@@ -116,6 +127,7 @@ struct tensor *nn_block(struct pass *p, const struct nn_block *m, const struct t
     y = residual(p, &m->proj, h, dropout, x);
     h = nn_layernorm(p, &m->ln2, y, NN_BLOCK_EPS);
     h = mlp_hidden(p, &m->fc, h, mlp); /* [B, T, 4D] */
+    nn_scope_last(p, &scope);
     return nn_scope_close(p, &scope, residual(p, &m->fc_out, h, dropout, y));
 }
 
@@ -132,15 +144,21 @@ struct nn_scope nn_scope_open(struct pass *p, int n_dims, const int64_t *dim)
     return s;
 }
 
+void nn_scope_last(struct pass *p, const struct nn_scope *s)
+{
+    pass_place(p, s->result);
+}
+
 struct tensor *nn_scope_close(struct pass *p, const struct nn_scope *s, struct tensor *y)
 {
     if (p->tape)
         return y;
+    pass_place(p, NULL);
     if (!y || !s->result)
         return NULL;
     if (!tensor_same_shape(y, s->result))
         return pass_fail(p, ERR_INTERNAL, "scope: the result has another shape than announced");
-    if (!p->arena->planning && device_copy(p->dev, s->result, y, &p->err))
+    if (y != s->result && !p->arena->planning && device_copy(p->dev, s->result, y, &p->err))
         return NULL;
     arena_release(p->arena, s->mark);
     return s->result;

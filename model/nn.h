@@ -67,6 +67,9 @@ struct tensor *nn_layernorm(struct pass *p, const struct nn_norm *m, const struc
                             float eps);
 /* Square kernels, zero padding that keeps the side at stride 1 (kernels of odd side). */
 struct tensor *nn_conv(struct pass *p, const struct nn_conv *m, const struct tensor *x);
+/* The same plus residual, which has the result's shape. */
+struct tensor *nn_conv_add(struct pass *p, const struct nn_conv *m, const struct tensor *x,
+                           const struct tensor *residual);
 /* x [B, T, D]; kv NULL: whole sequences; dropout on both residual branches in training. */
 struct tensor *nn_block(struct pass *p, const struct nn_block *m, const struct tensor *x, int heads,
                         bool causal, enum nn_mlp mlp, float dropout, struct kv *kv, int layer);
@@ -76,14 +79,19 @@ struct tensor *nn_block(struct pass *p, const struct nn_block *m, const struct t
  * with a tape, which needs every value later, a scope does nothing.
  *
  *     struct nn_scope s = nn_scope_open(p, 4, dim);      the result's shape
- *     y = ...ops...
+ *     h = ...ops...
+ *     nn_scope_last(p, &s);                              what comes now is the result
+ *     y = op(h);
  *     return nn_scope_close(p, &s, y);
+ *
+ * Without nn_scope_last the result is copied.
  */
 struct nn_scope {
     struct tensor *result; /* NULL with a tape */
     struct arena_mark mark;
 };
 struct nn_scope nn_scope_open(struct pass *p, int n_dims, const int64_t *dim);
+void nn_scope_last(struct pass *p, const struct nn_scope *s);
 struct tensor *nn_scope_close(struct pass *p, const struct nn_scope *s, struct tensor *y);
 
 /* One field of a configuration and its limits. */

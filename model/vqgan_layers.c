@@ -62,45 +62,60 @@ struct tensor *vqgan_norm(struct pass *p, const struct nn_norm *m, const struct 
 }
 
 static struct tensor *res_forward(struct pass *p, const struct vqgan_res *m,
-                                  const struct vqgan_config *c, const struct tensor *x)
+                                  const struct vqgan_config *c, const struct tensor *x,
+                                  const struct nn_scope *scope)
 {
     struct tensor *h;
 
     h = nn_conv(p, &m->conv1, vqgan_norm(p, &m->norm1, c, x, true));
-    h = nn_conv(p, &m->conv2, vqgan_norm(p, &m->norm2, c, h, true));
-    return op_add(p, m->shortcut.w ? nn_conv(p, &m->shortcut, x) : x, h);
+    h = vqgan_norm(p, &m->norm2, c, h, true);
+    x = m->shortcut.w ? nn_conv(p, &m->shortcut, x) : x;
+    nn_scope_last(p, scope);
+    return nn_conv_add(p, &m->conv2, h, x);
 }
 
 /* One head over all positions of the picture. */
 static struct tensor *attn_forward(struct pass *p, const struct vqgan_attn *m,
-                                   const struct vqgan_config *c, const struct tensor *x)
+                                   const struct vqgan_config *c, const struct tensor *x,
+                                   const struct nn_scope *scope)
 {
     int64_t rows[] = { x->dim[0], x->dim[1] * x->dim[2], x->dim[3] };
     struct tensor *h = op_reshape(p, vqgan_norm(p, &m->norm, c, x, false), 3, rows);
 
     h = op_attention(p, nn_linear(p, &m->qkv, h), 1, false, NULL, 0);
     h = op_reshape(p, nn_linear(p, &m->proj, h), 4, x->dim);
+    nn_scope_last(p, scope);
     return op_add(p, x, h);
 }
 
 /* Padded at the right and bottom only. */
-static struct tensor *down_forward(struct pass *p, const struct nn_conv *m, const struct tensor *x)
+static struct tensor *down_forward(struct pass *p, const struct nn_conv *m, const struct tensor *x,
+                                   const struct nn_scope *scope)
 {
+    nn_scope_last(p, scope);
     return op_conv2d(p, x, m->w, m->b, 2, (struct conv_pad){ .bottom = 1, .right = 1 });
 }
 
+static struct tensor *up_forward(struct pass *p, const struct nn_conv *m, const struct tensor *x,
+                                 const struct nn_scope *scope)
+{
+    nn_scope_last(p, scope);
+    return op_upsample2x_conv2d(p, x, m->w, m->b);
+}
+
 static struct tensor *layer_ops(struct pass *p, const struct vqgan_layer *layer,
-                                const struct vqgan_config *c, const struct tensor *x)
+                                const struct vqgan_config *c, const struct tensor *x,
+                                const struct nn_scope *scope)
 {
     switch (layer->kind) {
     case VQGAN_RES:
-        return res_forward(p, &layer->u.res, c, x);
+        return res_forward(p, &layer->u.res, c, x, scope);
     case VQGAN_ATTN:
-        return attn_forward(p, &layer->u.attn, c, x);
+        return attn_forward(p, &layer->u.attn, c, x, scope);
     case VQGAN_DOWN:
-        return down_forward(p, &layer->u.conv, x);
+        return down_forward(p, &layer->u.conv, x, scope);
     case VQGAN_UP:
-        return op_upsample2x_conv2d(p, x, layer->u.conv.w, layer->u.conv.b);
+        return up_forward(p, &layer->u.conv, x, scope);
     }
     return pass_fail(p, ERR_INTERNAL, "vqgan: layer of kind %d", (int)layer->kind);
 }
@@ -120,7 +135,7 @@ static struct tensor *layer_forward(struct pass *p, const struct vqgan_layer *la
                       side_after(layer->kind, x->dim[2]), layer->out };
     struct nn_scope scope = nn_scope_open(p, 4, dim);
 
-    return nn_scope_close(p, &scope, layer_ops(p, layer, c, x));
+    return nn_scope_close(p, &scope, layer_ops(p, layer, c, x, &scope));
 }
 
 struct tensor *vqgan_stack_forward(struct pass *p, const struct vqgan_stack *s,

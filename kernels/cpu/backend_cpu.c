@@ -131,6 +131,7 @@ const struct backend CPU_DOT(backend) = {
     ENTRY(attention_bwd),
     ENTRY(attention_cached),
     ENTRY(conv),
+    ENTRY(conv_add),
     ENTRY(conv_bwd_data),
     ENTRY(conv_bwd_weight),
     ENTRY(resize),

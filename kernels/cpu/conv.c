@@ -64,7 +64,7 @@ static struct winograd_conv backward(const struct winograd *form, const struct b
         .w = w->data,
         .k_step = TAPS * dx->dim[3],
         .j_step = 1,
-        .add = true,
+        .plus = dx->data,
     };
     for (int64_t t = 0; t < TAPS; t++)
         v.tap[t] = (how->doubled ? t : TAPS - 1 - t) * dx->dim[3];
@@ -74,14 +74,25 @@ static struct winograd_conv backward(const struct winograd *form, const struct b
 int CPU(conv)(void *ctx, const struct backend_conv *how, ctensor *x, ctensor *w, ctensor *bias,
               struct tensor *y, struct err *e)
 {
-    if (CPU_ALL_F32("conv", e, x, w, bias, y))
+    return CPU(conv_add)(ctx, how, x, w, bias, NULL, y, e);
+}
+
+/* Winograd adds the residual where it writes a result; other ways let it follow. */
+int CPU(conv_add)(void *ctx, const struct backend_conv *how, ctensor *x, ctensor *w, ctensor *bias,
+                  ctensor *residual, struct tensor *y, struct err *e)
+{
+    if (CPU_ALL_F32("conv", e, x, w, bias, residual, y))
         return -1;
     const struct winograd *form = form_of(how, w, CPU(winograd_fits), x->dim[3], y->dim[3]);
-    if (!form)
-        return CPU(taps_conv)(ctx, how, x, w, bias, y, e);
-    struct winograd_conv v = forward(form, how->pad, x, w, bias, y);
-    CPU(winograd_run)(ctx, &v);
-    return 0;
+    if (form) {
+        struct winograd_conv v = forward(form, how->pad, x, w, bias, y);
+        v.plus = residual ? residual->data : NULL;
+        CPU(winograd_run)(ctx, &v);
+        return 0;
+    }
+    if (CPU(taps_conv)(ctx, how, x, w, bias, y, e))
+        return -1;
+    return residual ? CPU(axpy)(ctx, 1, residual, y, e) : 0;
 }
 
 int CPU(conv_bwd_data)(void *ctx, const struct backend_conv *how, ctensor *dy, ctensor *w,

@@ -52,6 +52,7 @@ CPU_ENTRY(attention);
 CPU_ENTRY(attention_bwd);
 CPU_ENTRY(attention_cached);
 CPU_ENTRY(conv);
+CPU_ENTRY(conv_add);
 CPU_ENTRY(conv_bwd_data);
 CPU_ENTRY(conv_bwd_weight);
 CPU_ENTRY(resize);

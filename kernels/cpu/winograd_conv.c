@@ -20,9 +20,6 @@
 #define BLOCK_CELLS 96
 #define BLOCK_FLOATS (224 * 1024) /* of planes and products: they stay in cache */
 #define WEIGH_DEPTH 64            /* channels whose weights are turned at once */
-#define AHEAD                                                                                      \
-    3 /* cells: memory that is asked for this early is there when its cell's turn comes            \
-       */
 
 struct job {
     const struct winograd_conv *c;
@@ -90,26 +87,39 @@ static void multiply(const struct job *j, int64_t n, const float *seen, const fl
         }
 }
 
-/* Where output y, x of picture b lies. */
-static float *output(const struct job *j, int64_t b, int64_t y, int64_t x)
+/* Where output y, x of picture b lies, counted from the first. */
+static int64_t output(const struct job *j, int64_t b, int64_t y, int64_t x)
 {
-    return j->c->y + ((b * j->c->out_height + y) * j->c->out_width + x) * j->c->n;
+    return ((b * j->c->out_height + y) * j->c->out_width + x) * j->c->n;
 }
 
-/* to = sum + plus, n floats. */
-static inline void put_pixel(const float *sum, const float *plus, int64_t n, float *to)
+/* to = sum + bias, n floats. */
+static inline void put_pixel(const float *sum, const float *bias, int64_t n, float *to)
 {
     int64_t k = 0;
     for (; k + VEC_LANES <= n; k += VEC_LANES)
-        vec_store(to + k, vec_load(sum + k) + vec_load(plus + k));
+        vec_store(to + k, vec_load(sum + k) + vec_load(bias + k));
     for (; k + 4 <= n; k += 4)
-        quad_store(to + k, quad_load(sum + k) + quad_load(plus + k));
+        quad_store(to + k, quad_load(sum + k) + quad_load(bias + k));
     for (; k < n; k++)
-        to[k] = sum[k] + plus[k];
+        to[k] = sum[k] + bias[k];
+}
+
+/* to = (sum + bias) + plus, as two ops would round it; plus may be to. */
+static inline void put_pixel_plus(const float *sum, const float *bias, const float *plus, int64_t n,
+                                  float *to)
+{
+    int64_t k = 0;
+    for (; k + VEC_LANES <= n; k += VEC_LANES)
+        vec_store(to + k, (vec_load(sum + k) + vec_load(bias + k)) + vec_load(plus + k));
+    for (; k + 4 <= n; k += 4)
+        quad_store(to + k, (quad_load(sum + k) + quad_load(bias + k)) + quad_load(plus + k));
+    for (; k < n; k++)
+        to[k] = (sum[k] + bias[k]) + plus[k];
 }
 
 /* The outputs of a cell that are inside the picture, columns k0 .. k0 + n; sums: squares of
- * TILE_COLS floats; bias NULL: outputs are added to. */
+ * TILE_COLS floats. */
 static void put_cell(const struct job *j, struct winograd_cell at, const float *sums,
                      const float *bias, int64_t k0, int64_t n)
 {
@@ -117,9 +127,14 @@ static void put_cell(const struct job *j, struct winograd_cell at, const float *
     int64_t rows = par_min(out, j->c->out_height - y0), cols = par_min(out, j->c->out_width - x0);
 
     for (int64_t y = 0; y < rows; y++) {
-        float *to = output(j, at.b, y0 + y, x0) + k0;
-        for (int64_t x = 0; x < cols; x++, to += j->c->n)
-            put_pixel(sums + (y * out + x) * TILE_COLS, bias ? bias : to, n, to);
+        int64_t to = output(j, at.b, y0 + y, x0) + k0;
+        for (int64_t x = 0; x < cols; x++, to += j->c->n) {
+            const float *sum = sums + (y * out + x) * TILE_COLS;
+            if (j->c->plus)
+                put_pixel_plus(sum, bias, j->c->plus + to, n, j->c->y + to);
+            else
+                put_pixel(sum, bias, n, j->c->y + to);
+        }
     }
 }
 
@@ -131,8 +146,12 @@ static void expect_cell(const struct job *j, struct winograd_cell at, int64_t k0
 
     for (int64_t y = y0; y < par_min(y0 + out, j->c->out_height); y++)
         for (int64_t i = x.begin; i < x.end; i++)
-            for (int64_t k = 0; k < n; k += STRIP_LINE)
-                __builtin_prefetch(output(j, at.b, y, at.x * out + i) + k0 + k, 1);
+            for (int64_t k = 0; k < n; k += STRIP_LINE) {
+                int64_t to = output(j, at.b, y, at.x * out + i) + k0 + k;
+                __builtin_prefetch(j->c->y + to, 1);
+                if (j->c->plus)
+                    __builtin_prefetch(j->c->plus + to);
+            }
 }
 
 /* A panel's products of n cells, turned back. */
@@ -152,7 +171,7 @@ static void show_panel(const struct job *j, struct winograd_cell at, int64_t n, 
         struct square to = { sums, j->f->out * TILE_COLS, TILE_COLS };
         expect_cell(j, (struct winograd_cell){ at.b, at.y, at.x + WINOGRAD_AHEAD }, k0, cols);
         j->f->show(from, to, panel_vecs(j->panels, panel) * VEC_LANES);
-        put_cell(j, at, sums, j->c->add ? NULL : bias, k0, cols);
+        put_cell(j, at, sums, bias, k0, cols);
     }
 }
 

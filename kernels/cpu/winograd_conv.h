@@ -14,8 +14,8 @@ struct winograd_conv {
     int64_t out_height, out_width, n;
     const float *w; /* of tap t (3x3), channel k to column j: w[tap[t] + k * k_step + j * j_step] */
     int64_t tap[WINOGRAD_TAPS], k_step, j_step;
-    const float *bias; /* y is set to bias + sums; NULL with `add`: added to */
-    bool add;
+    const float *bias; /* [n] or NULL */
+    const float *plus; /* in y's shape, or NULL; y to add to it: y = sums + bias + plus */
 };
 
 /* Whether `depth` channels to n are enough to fill vectors, and few enough for scratch. */

@@ -35,6 +35,7 @@ BUILD(linear_add, op_linear_add(p, in[0], in[1], in[2], in[3]))
 BUILD(matmul, op_matmul(p, in[0], k->i[0], in[1], k->i[1], (float)k->f[0]))
 BUILD(attention, op_attention(p, in[0], (int)k->i[0], k->i[1], NULL, 0))
 BUILD(conv, op_conv2d(p, in[0], in[1], in[2], (int)k->i[0], CONV_PAD))
+BUILD(conv_add, op_conv2d_add(p, in[0], in[1], in[2], (int)k->i[0], CONV_PAD, in[3]))
 BUILD(upsample2x_conv, op_upsample2x_conv2d(p, in[0], in[1], in[2]))
 BUILD(resize, op_resize(p, in[0], (int)k->i[0], (int)k->i[1], (enum op_filter)k->i[2], k->i[3]))
 BUILD(pixels_in, op_pixels_in(p, in[0], FLOATS_3(k->f), FLOATS_3(k->f + 3)))
@@ -481,6 +482,12 @@ const struct kernel_case KERNEL_CASES[] = {
     { "conv 7x7 stride 4, uneven pad", conv, ref_conv, NULL,
       { FB(1, 13, 15, 3), F(4, 7, 7, 3), F(4) },
       .i = { 4, 2, 3, 1, 0 }, .tol = 1e-6, .grad_tol = 2e-6, .why = ROUNDING },
+    { "conv 3x3 plus residual", conv_add, ref_conv_add, NULL,
+      { FB(2, 13, 10, 20), F(37, 3, 3, 20), F(37), FB(2, 13, 10, 37) },
+      .i = { 1, 1, 1, 1, 1 }, .tol = 2e-6, .grad_tol = 4e-6, .why = ROUNDING },
+    { "conv 3x3 stride 2 plus residual", conv_add, ref_conv_add, NULL,
+      { FB(2, 8, 6, 5), F(7, 3, 3, 5), NONE, FB(2, 4, 3, 7) },
+      .i = { 2, 0, 0, 1, 1 }, .tol = 1e-6, .grad_tol = 2e-6, .why = ROUNDING },
     { "upsample2x, conv 3x3", upsample2x_conv, ref_upsample2x_conv, NULL,
       { FB(2, 3, 5, 3), F(7, 3, 3, 3), F(7) }, .tol = 1e-6, .grad_tol = 2e-6, .why = ROUNDING },
     { "upsample2x, conv 3x3, large", upsample2x_conv, ref_upsample2x_conv, NULL,

@@ -30,6 +30,7 @@ kernel_ref ref_linear_packed; /* i: gelu, dtype of the matrix */
 
 /* ref_image.c */
 kernel_ref ref_conv; /* i: stride, top, left, bottom, right */
+kernel_ref ref_conv_add;
 kernel_ref ref_upsample2x_conv;
 kernel_ref ref_resize;    /* i: h, w, filter, antialias */
 kernel_ref ref_pixels_in; /* f: mul[3], add[3] */

@@ -53,6 +53,13 @@ void ref_conv(const struct kernel_case *k, const struct array *in, struct array 
     conv_of(&in[0], &in[1], &in[2], k->i[0], k->i + 1, out);
 }
 
+void ref_conv_add(const struct kernel_case *k, const struct array *in, struct array *out)
+{
+    ref_conv(k, in, out);
+    for (int64_t i = 0; i < array_count(out); i++)
+        out->v[i] += in[3].v[i];
+}
+
 void ref_upsample2x_conv(const struct kernel_case *k, const struct array *in, struct array *out)
 {
     const int64_t *d = in->dim;

@@ -59,6 +59,12 @@ static struct tensor *small_conv(struct world *w)
     return op_conv2d(&w->p, T(1, 2, 8, 3), T(6, 4, 3, 3), NULL, 1, (struct conv_pad){ .top = 1 });
 }
 
+static struct tensor *wrong_residual(struct world *w)
+{
+    return op_conv2d_add(&w->p, T(1, 4, 4, 3), T(6, 3, 3, 3), NULL, 1, (struct conv_pad){ 0 },
+                         T(1, 4, 4, 6));
+}
+
 static struct tensor *wrong_upsample(struct world *w)
 {
     return op_upsample2x_conv2d(&w->p, T(1, 4, 4, 3), T(6, 3, 3, 4), NULL);
@@ -216,6 +222,8 @@ static const struct {
                   "x [B, H, W, I] and w [O, kh, kw, I] must agree in I" },
     { small_conv, "op_conv2d: f32[1, 2, 8, 3] and f32[6, 4, 3, 3] do not fit: "
                   "the padded picture must hold the kernel, stride at least 1" },
+    { wrong_residual, "op_conv2d_add: f32[1, 4, 4, 6] and f32[6, 3, 3, 3] do not fit: "
+                      "the residual must be [B, H', W', O] as the result" },
     { wrong_upsample, "op_upsample2x_conv2d: f32[1, 4, 4, 3] and f32[6, 3, 3, 4] do not fit: "
                       "must be x [B, H, W, I] and w [O, 3, 3, I]" },
     { wrong_resize, "op_resize: f32[1, 4, 4, 3] does not fit: "
@@ -316,6 +324,26 @@ static void the_first_error_stays(void **state)
     world_release(w);
 }
 
+/* ---- places ---- */
+
+static void a_result_goes_to_its_place(void **state)
+{
+    (void)state;
+    struct world world, *w = &world;
+    world_init(w, MB);
+    struct tensor *place = T(2, 3), *x = T(2, 3), *other = T(4, 3);
+    pass_place(&w->p, place);
+    struct tensor *elsewhere = op_silu(&w->p, other); /* of another shape */
+    assert_ptr_not_equal(elsewhere, place);
+    assert_ptr_equal(op_silu(&w->p, x), place);
+    assert_ptr_not_equal(op_silu(&w->p, x), place);
+    pass_place(&w->p, place);
+    pass_place(&w->p, NULL);
+    assert_ptr_not_equal(op_silu(&w->p, x), place);
+    world_check(w);
+    world_release(w);
+}
+
 /* ---- planning ---- */
 
 /* A little of everything; with a tape, back again and an optimiser step. */
@@ -404,6 +432,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(mistakes_are_named),
     cmocka_unit_test(cached_attention_checks_the_cache),
     cmocka_unit_test(the_first_error_stays),
+    cmocka_unit_test(a_result_goes_to_its_place),
     cmocka_unit_test(planning_counts_what_inference_uses),
     cmocka_unit_test(planning_counts_what_training_uses),
     cmocka_unit_test(every_dropout_has_its_stream),
