@@ -12,6 +12,7 @@
 #define STAGES_MAX 4
 
 struct generation; /* part_generate.c */
+struct sampling;   /* part_sample.c */
 struct training;   /* part_train.c */
 
 /* What the parts work with. */
@@ -23,6 +24,7 @@ struct bench {
     /* of the open part */
     const struct part *part;
     struct generation *generation;
+    struct sampling *sampling;
     struct training *training;
     double stage_seconds[STAGES_MAX]; /* of the run, where the part has stages */
 };
@@ -31,7 +33,7 @@ struct part {
     const char *name;
     const char *what; /* that one run does */
     const struct part_kind *kind;
-    int n;                    /* sequences of a decode */
+    int n;                    /* sequences */
     enum param_format format; /* of the transformer's and CLIP's matrices */
 };
 
@@ -49,6 +51,7 @@ extern const int N_PARTS;
 
 extern const struct part_kind PART_DECODE, PART_VQGAN_DECODE, PART_CLIP_TEXT, PART_CLIP_IMAGE;
 extern const struct part_kind PART_TEXT_TO_BEST;                /* part_generate.c */
+extern const struct part_kind PART_SAMPLE;                      /* part_sample.c */
 extern const struct part_kind PART_TRAIN_GPT, PART_TRAIN_VQGAN; /* part_train.c */
 
 /* Adds the time since start (clock_ns) to a stage of the run. */

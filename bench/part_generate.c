@@ -30,16 +30,6 @@ struct generation {
 
 /* ---- opening ---- */
 
-static int fill_bundle(struct bundle *b, struct err *e)
-{
-    struct param_list *lists[] = { &b->clip_params, &b->vqgan_params, &b->gpt_params,
-                                   &b->condition_params };
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        if (random_fill(lists[i], e))
-            return -1;
-    return 0;
-}
-
 static int need_bundle(struct bench *b, struct err *e)
 {
     enum param_format format = b->part->format;
@@ -50,7 +40,7 @@ static int need_bundle(struct bench *b, struct err *e)
     b->format = format;
     if (bundle_new(&b->preset->config, b->dev, format, &b->bundle, e))
         return -1;
-    return fill_bundle(b->bundle, e);
+    return random_fill_bundle(b->bundle, e);
 }
 
 static int make_inputs(struct generation *g, const struct bundle_config *c, struct err *e)

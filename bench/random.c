@@ -35,3 +35,13 @@ int random_fill(struct param_list *l, struct err *e)
     mem_free(values);
     return failed;
 }
+
+int random_fill_bundle(struct bundle *b, struct err *e)
+{
+    struct param_list *lists[] = { &b->clip_params, &b->vqgan_params, &b->gpt_params,
+                                   &b->condition_params };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (random_fill(lists[i], e))
+            return -1;
+    return 0;
+}

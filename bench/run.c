@@ -4,6 +4,7 @@
  *     bench/run --preset coco                     everything, at the sizes of published weights
  *     bench/run --preset emoji --json vqgan       rows whose name contains "vqgan"
  *     bench/run --turns decode_b1_q8              for bench/peers, which has its turns too
+ *     bench/run --save DIR                        for bench/load: a bundle of random weights
  *
  * limit: the time that the part's multiplications and additions take at the machine's multiply-add
  * peak or, if that is longer, its weights and caches at its read bandwidth; both are measured
@@ -15,6 +16,7 @@
 
 #include "base/conf.h"
 #include "bench/report.h"
+#include "bench/save.h"
 
 /* In the order of BACKENDS. */
 #define BACKENDS "cpu|cuda"
@@ -23,8 +25,13 @@ static const char *const BACKEND_NAMES[] = { "cpu", "cuda" };
 struct options {
     int preset, backend;
     bool json, turns, sizes;
+    char *save;
+    int stored;
     int64_t runs, threads;
 };
+
+#define STORED_CHOICES "f32|f16"
+static const enum weights_dtype STORED[] = { W_F32, W_F16 };
 
 static const struct conf_row ROWS[] = {
     CONF_ENUM("run", "preset", "coco", PRESET_CHOICES, struct options, preset,
@@ -36,6 +43,11 @@ static const struct conf_row ROWS[] = {
         "seconds one took"),
     CONF_BOOL("run", "sizes", "no", struct options, sizes,
               "print the preset's sizes as JSON, and measure nothing"),
+    CONF_STRING(
+        "run", "save", "", 4095, struct options, save,
+        "write a bundle of these sizes with random weights into a folder, and measure nothing"),
+    CONF_ENUM("run", "stored", "f16", STORED_CHOICES, struct options, stored,
+              "format of its weights"),
     CONF_INT("run", "runs", "5", 1, RUNS_MAX, struct options, runs,
              "runs of each part; the median counts"),
     CONF_ENUM("run", "backend", "cpu", BACKENDS, struct options, backend, "device"),
@@ -141,6 +153,8 @@ static int run_all(struct run *r, struct err *e)
     r->bench.preset = &r->preset;
     if (device_open(BACKEND_NAMES[r->options.backend], (int)r->options.threads, &r->bench.dev, e))
         return -1;
+    if (*r->options.save)
+        return save_bundle(&r->preset, r->bench.dev, STORED[r->options.stored], r->options.save, e);
     return r->options.turns ? run_turns(r, e) : run_report(r, e);
 }
 
@@ -185,5 +199,6 @@ int main(int argc, char **argv)
     if (failed)
         fprintf(stderr, "bench/run: %s\n", e.msg);
     close_all(&r);
+    conf_release(ROWS, &r.options);
     return failed ? 1 : 0;
 }

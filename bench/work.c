@@ -47,6 +47,11 @@ struct work work_decode(const struct gpt_config *c, int n, double bits, int cach
     };
 }
 
+struct work work_sample(const struct gpt_config *c, int n)
+{
+    return (struct work){ .cache_bytes = (double)n * c->tokens * c->vocab * sizeof(float) };
+}
+
 struct work work_train_gpt(const struct gpt_config *c, int pictures)
 {
     double unwanted = 2.0 * c->cond_dim * c->width; /* of the condition */

@@ -19,6 +19,8 @@ struct work work_times(struct work w, int n);
 /* All tokens of n sequences with the key/value cache: a step reads every matrix of the transformer
  * once (bits: a weight takes so many) and the keys and values before it (cache_size bytes each). */
 struct work work_decode(const struct gpt_config *c, int n, double bits, int cache_size);
+/* Choosing them: the logits are read. */
+struct work work_sample(const struct gpt_config *c, int n);
 /* One picture through the decoder, or the encoder. */
 struct work work_vqgan_decode(const struct vqgan_config *c);
 struct work work_vqgan_encode(const struct vqgan_config *c);

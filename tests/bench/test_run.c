@@ -78,9 +78,10 @@ static void results_are_json(void **state)
 {
     (void)state;
     static const char *const NAMES[] = { "decode_b1_q8", "vqgan_decode", "clip_text",
-                                         "clip_image",   "train_gpt",    "train_vqgan" };
+                                         "clip_image",   "train_gpt",    "train_vqgan",
+                                         "sample_b1",    "sample_b8" };
     json_t *root = run_json("--preset emoji --json --runs 1 --threads 1 decode_b1_q8 vqgan "
-                            "clip_text clip_image train");
+                            "clip_text clip_image train sample_b1 sample_b8");
     const json_t *machine = json_object_get(root, "machine");
     size_t n = sizeof NAMES / sizeof *NAMES;
     assert_true(number(machine, "fma_gflops") > 0);
@@ -97,7 +98,8 @@ static void promised_rows_are_there(void **state)
     (void)state;
     static const char *const NAMES[] = { "decode_b1_q8", "decode_b8_q8", "decode_b64_q8",
                                          "vqgan_decode", "clip_text",    "clip_image",
-                                         "train_gpt",    "train_vqgan",  "text_to_8of64" };
+                                         "train_gpt",    "train_vqgan",  "text_to_8of64",
+                                         "sample_b1",    "sample_b8",    "sample_b64" };
     char out[8192], row[64];
     assert_int_equal(run("--help", out, sizeof out), 0);
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
