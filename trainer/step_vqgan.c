@@ -36,6 +36,7 @@ struct step_vqgan {
     float l1, l2, perceptual, quantizer, local, norm;
     double flops;
     struct twins twins; /* only where tokens are to be local */
+    float local_weight; /* 0: a folder's pictures have no other background */
     int32_t *ids;       /* [B * tokens] */
     float *z;           /* [B * tokens, Z] */
     uint8_t *preview;   /* [B, side, side, 3] */
@@ -90,7 +91,7 @@ static struct tensor *locality(struct step_vqgan *s, struct pass *p, const struc
 {
     int64_t b = s->training->batch, side = s->config->side;
     int64_t n = b * s->networks.gpt.tokens, dim = vqgan_code_dim(&s->networks.vqgan);
-    if (!(s->config->vqgan_local > 0))
+    if (!(s->local_weight > 0))
         return NULL;
     struct tensor *u8 =
         pass_upload(p, DTYPE_U8, 4, (int64_t[]){ b, side, side, 3 }, s->twins.pixels);
@@ -117,7 +118,7 @@ static void graph(void *self, struct pass *p)
         gan_push_generator(&s->gan, p, s->vqgan, f.features, f.recon);
     tape_seed(p, f.quantizer, (float)s->config->vqgan_quantizer);
     if (local)
-        tape_seed(p, local, (float)s->config->vqgan_local);
+        tape_seed(p, local, s->local_weight);
     tape_backward(p, 0, generator_end);
     struct tensor *norm = optim_step(&s->optim, p, s->step, (float)s->rate);
     if (s->disc_learns)
@@ -181,14 +182,14 @@ static void set_metrics(const struct step_vqgan *s, struct metrics *m)
     const struct config *c = s->config;
     metrics_set(m, "loss",
                 s->l1 + c->vqgan_l2 * s->l2 + c->perceptual_weight * s->perceptual +
-                    c->vqgan_quantizer * s->quantizer + c->vqgan_local * s->local);
+                    c->vqgan_quantizer * s->quantizer + s->local_weight * s->local);
     metrics_set(m, "l1", s->l1);
     /* of pixels in [-1, 1]; a perfect picture has a limit, so that it is no infinity */
     metrics_set(m, "psnr", 10 * log10(4 / fmax((double)s->l2, 1e-10)));
     if (s->lpips)
         metrics_set(m, "perceptual", s->perceptual);
     metrics_set(m, "quantizer", s->quantizer);
-    if (c->vqgan_local > 0)
+    if (s->local_weight > 0)
         metrics_set(m, "local", s->local);
     metrics_set(m, "grad_norm", s->norm);
     metrics_set(m, "rate", s->rate);
@@ -214,7 +215,7 @@ static void set_gan_phase(struct step_vqgan *s, int64_t step)
 static int make_twins(struct step_vqgan *s, struct err *e)
 {
     struct rng r = { (uint64_t)s->config->seed, 101, (uint64_t)s->step << 16 };
-    if (!(s->config->vqgan_local > 0))
+    if (!(s->local_weight > 0))
         return 0;
     return twins_make(&s->twins, s->batch, &r, e);
 }
@@ -326,8 +327,7 @@ static int open_host(struct step_vqgan *s, struct err *e)
     if (!s->ids || !s->z || !s->preview)
         return err_set(e, ERR_NOMEM, "no memory for batches of %zu", b);
     struct scene_options scene = stage_scene_options(s->config);
-    if (s->config->vqgan_local > 0 && s->ds->kind != DATASET_EMOJI)
-        return err_set(e, ERR_INVALID, "vqgan_local: must be 0 for source = folder");
+    s->local_weight = s->ds->kind == DATASET_EMOJI ? (float)s->config->vqgan_local : 0;
     if (twins_init(&s->twins, s->ds, &scene, (int)b, (int)side, vqgan_grid(v), vqgan_code_dim(v),
                    e))
         return -1;
