@@ -4,7 +4,7 @@ set -eu
 check=${SRCDIR:-.}/tools/check-docs
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-folders='base kernels kernels/cpu model server trainer convert bench'
+folders='base kernels kernels/cpu kernels/cuda model server trainer convert bench'
 for folder in $folders clients; do
     mkdir -p "$tree/$folder"
     touch "$tree/$folder/one.c" "$tree/$folder/one.h" "$tree/$folder/main.c"

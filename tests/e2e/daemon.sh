@@ -14,8 +14,8 @@ fail() {
 }
 
 cleanup() {
-    # shellcheck disable=SC2086 # a list
-    [ -z "$DAEMON$OTHERS" ] || kill -9 $DAEMON $OTHERS 2>/dev/null
+    # shellcheck disable=SC2086 # a list; some may have ended before
+    [ -z "$DAEMON$OTHERS" ] || kill -9 $DAEMON $OTHERS 2>/dev/null || true
     rm -rf "$WORK"
 }
 trap cleanup EXIT
