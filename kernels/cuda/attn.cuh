@@ -59,7 +59,7 @@ static __device__ void put_turned(const float x[4][4], tile_square square)
  * A block keeps its results in registers, TILE columns of a head at a time; wide heads are cut into
  * slices of up to CHUNKS_MAX times TILE columns, one block each, that compute scores anew.
  */
-#define CHUNKS_MAX 4
+#define CHUNKS_MAX 2 /* with 4, the adjoint's registers do not suffice on sm_90 */
 
 static int slices_of(const heads &h)
 {
@@ -73,8 +73,6 @@ static int slices_of(const heads &h)
                   (unsigned)slices_of(h));                                                         \
         if ((h).size <= TILE)                                                                      \
             LAUNCH(kernel<1>, grid, TILE_THREADS, 0, (c)->stream, h, __VA_ARGS__);                 \
-        else if ((h).size <= 2 * TILE)                                                             \
-            LAUNCH(kernel<2>, grid, TILE_THREADS, 0, (c)->stream, h, __VA_ARGS__);                 \
         else                                                                                       \
             LAUNCH(kernel<CHUNKS_MAX>, grid, TILE_THREADS, 0, (c)->stream, h, __VA_ARGS__);        \
     } while (0)
