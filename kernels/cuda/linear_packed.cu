@@ -99,9 +99,11 @@ struct int_product {
     struct finish to;
 };
 
-/* grid: (n / columns of a block, m / ROWS) */
+/* grid: (n / columns of a block, m / ROWS). Four blocks at once leave 128 registers a thread, which 8
+ * rows of q4_0 exceed. */
 template <class Format, int ROWS>
-static __global__ void __launch_bounds__(INT_THREADS, 4) int_rows_kernel(int_product p)
+static __global__ void __launch_bounds__(INT_THREADS, ROWS < 8 ? 4 : 3)
+    int_rows_kernel(int_product p)
 {
     int64_t j = ((int64_t)blockIdx.x * (INT_THREADS / WARP) + threadIdx.x / WARP) * COLS;
     int64_t i = (int64_t)blockIdx.y * ROWS, per_row = p.blocks * Format::PER_BLOCK;
