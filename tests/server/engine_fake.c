@@ -234,10 +234,12 @@ static int fake_encode(struct engine *g, const struct image *img, int32_t *ret_t
 
 static void fake_close(struct engine *g)
 {
-    struct fake *f = fake_of(g);
+    struct fake *f = fake_of(g), *last = f;
 
-    if (f->bundle)
+    if (f->bundle) {
+        atomic_compare_exchange_strong(&f->bundle->last, &last, NULL);
         atomic_fetch_add(&f->bundle->closed, 1);
+    }
     mem_free(g);
 }
 

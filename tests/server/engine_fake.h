@@ -63,7 +63,7 @@ struct fake_bundle {
     _Atomic bool mute;          /* its next engine cannot step */
     _Atomic bool hold;          /* opening waits until this is false */
     _Atomic int opened, closed; /* how often */
-    _Atomic(struct fake *) last;
+    _Atomic(struct fake *) last; /* its newest engine; NULL once that is closed */
 };
 
 struct fake_shop {

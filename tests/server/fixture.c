@@ -147,11 +147,19 @@ void fixture_open(struct fixture *f, const struct fixture_options *o)
     f->admin = listener(f, o, ROUTES_ADMIN, &f->admin_port);
 }
 
+/* The engine that serves a bundle now, which a reload may have replaced; NULL: none. */
+static struct fake *newest(struct fixture *f, int bundle)
+{
+    return atomic_load(&f->shop.bundles[bundle].last);
+}
+
 void fixture_close(struct fixture *f)
 {
     struct app *a = &f->app;
 
-    atomic_store(&f->fake->hold, FAKE_NONE);
+    for (int i = 0; i < FAKE_BUNDLES; i++)
+        if (newest(f, i))
+            atomic_store(&newest(f, i)->hold, FAKE_NONE);
     atomic_store(&a->draining, true);
     http_quiesce(f->work);
     queue_close(a->queue);
@@ -165,7 +173,8 @@ void fixture_close(struct fixture *f)
     http_close(f->admin);
     assert_int_equal(watch_count(a->watch), 0);
     assert_int_equal(queue_pictures(a->queue), 0);
-    assert_int_equal(atomic_load(&f->fake->live), 0);
+    for (int i = 0; i < FAKE_BUNDLES; i++)
+        assert_true(!newest(f, i) || atomic_load(&newest(f, i)->live) == 0);
     watch_close(a->watch);
     sched_free(a->sched);
     models_free(a->models);

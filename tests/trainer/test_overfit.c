@@ -69,6 +69,7 @@ static double perceptual_end(const char *weight)
     snprintf(name, sizeof name, "perceptual-%s", weight);
     recipe_open(&r, tmp_path(name));
     recipe_set(&r, "gan_weight", "0");
+    recipe_set(&r, "vqgan_local", "0");
     recipe_set(&r, "vqgan_steps", "100");
     recipe_set(&r, "vqgan_rate", "3e-3");
     recipe_set(&r, "perceptual", tmp_path("vgg.safetensors"));
