@@ -23,6 +23,14 @@ static inline const char *test_srcdir(void)
     return dir ? dir : ".";
 }
 
+/* The backend that tests of kernels and networks ask: the CPU's, unless CLIPGEN_TEST_BACKEND names
+ * another, as tests/cuda_host/networks.sh and `make check-gpu` do. */
+static inline const char *test_backend(void)
+{
+    const char *name = getenv("CLIPGEN_TEST_BACKEND");
+    return name ? name : "cpu";
+}
+
 /* e is an error of ours, word for word. */
 #define assert_err(e, want_code, want_msg)                                                         \
     do {                                                                                           \

@@ -11,30 +11,38 @@
 
 /* ---- devices ---- */
 
-static int runner_open(struct runner *r, const char *isa)
+int runner_open(struct runner *r, const char *backend, const char *name)
 {
     struct err e;
 
-    *r = (struct runner){ .name = isa, .tape = tape_new() };
-    setenv("CLIPGEN_CPU_ISA", isa, 1);
-    if (!r->tape || device_open("cpu", 1, &r->dev, &e) ||
+    *r = (struct runner){ .name = name, .tape = tape_new() };
+    if (!r->tape || device_open(backend, 1, &r->dev, &e) ||
         arena_init(&r->arena, r->dev, ARENA_BYTES, ARENA_HOST_BYTES, &e)) {
-        printf("%s: not tested: %s\n", isa, r->tape ? e.msg : "no memory");
+        printf("%s: not tested: %s\n", name, r->tape ? e.msg : "no memory");
         runners_close(r, 1);
         return -1;
     }
     return 0;
 }
 
-int runners_open(struct runner *r)
+static int open_isas(struct runner *r)
 {
     static const char *const ISAS[RUNNERS_MAX] = { "base",   "avx2",    "avxvnni",
                                               "avx512", "avx512vnni" };
     int n = 0;
 
-    for (int i = 0; i < RUNNERS_MAX; i++)
-        n += runner_open(&r[n], ISAS[i]) == 0;
+    for (int i = 0; i < RUNNERS_MAX; i++) {
+        setenv("CLIPGEN_CPU_ISA", ISAS[i], 1);
+        n += runner_open(&r[n], "cpu", ISAS[i]) == 0;
+    }
     return n;
+}
+
+int runners_open(struct runner *r)
+{
+    const char *backend = test_backend();
+
+    return strcmp(backend, "cpu") ? runner_open(r, backend, backend) == 0 : open_isas(r);
 }
 
 void runners_close(struct runner *r, int n)

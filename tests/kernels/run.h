@@ -12,13 +12,16 @@
 #define RUNNERS_MAX 5
 
 struct runner {
-    const char *name; /* instruction set */
+    const char *name; /* instruction set, or backend */
     struct device *dev;
     struct arena arena;
     struct tape *tape;
 };
 
-/* One for each instruction set that this build and machine have; says which they have not. */
+/* On a device of its own; -1 after saying why there is none. */
+int runner_open(struct runner *r, const char *backend, const char *name);
+/* One for each instruction set that this build and machine have, or one for a test_backend() that
+ * is not the CPU; says which they have not. */
 int runners_open(struct runner *r);
 void runners_close(struct runner *r, int n);
 

@@ -22,7 +22,7 @@ static int setup(void **state)
     static struct fixture f;
     struct err e;
 
-    if (device_open("cpu", 2, &f.dev, &e) ||
+    if (device_open(test_backend(), 2, &f.dev, &e) ||
         arena_init(&f.arena, f.dev, (size_t)32 << 20, ARENA_HOST_BYTES, &e)) {
         fprintf(stderr, "%s\n", e.msg);
         return -1;

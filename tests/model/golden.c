@@ -26,7 +26,7 @@ void golden_open(struct golden *g, const char *name)
     snprintf(path, sizeof path, "%s/tests/data/golden/%s", test_srcdir(), name);
     golden_ok(weights_open(path, &g->file, &e), &e);
     /* one thread: results do not depend on it, and a loaded machine does not make it wait */
-    golden_ok(device_open("cpu", 1, &g->dev, &e), &e);
+    golden_ok(device_open(test_backend(), 1, &g->dev, &e), &e);
     golden_ok(arena_init(&g->arena, g->dev, ARENA_BYTES, ARENA_HOST_BYTES, &e), &e);
     g->tape = tape_new();
     assert_non_null(g->tape);

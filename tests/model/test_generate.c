@@ -29,7 +29,7 @@ static struct bench bench_open_in(enum param_format format, bool null_cond, int 
     struct bench t = { 0 };
     struct err e = { 0 };
 
-    golden_ok(device_open("cpu", threads, &t.dev, &e), &e);
+    golden_ok(device_open(test_backend(), threads, &t.dev, &e), &e);
     t.b = tiny_bundle_in(t.dev, null_cond, format);
     golden_ok(gen_new(t.b, rows, &t.g, &e), &e);
     assert_true(gen_bytes(t.g) > 0);

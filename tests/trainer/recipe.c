@@ -75,7 +75,7 @@ void recipe_open(struct recipe *r, const char *dir)
     for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++)
         recipe_set(r, SETTINGS[i][0], SETTINGS[i][1]);
     recipe_set(r, "dir", dir);
-    check(device_open("cpu", 1, &r->stage.dev, &e), &e);
+    check(device_open(test_backend(), 1, &r->stage.dev, &e), &e);
     make_data(r);
 }
 
