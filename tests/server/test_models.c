@@ -154,11 +154,13 @@ static void test_idle_models_make_room(void **state)
 static void test_no_room(void **state)
 {
     struct fixture f;
+    struct answer a;
 
     (void)state;
     open_with(&f, 2);
     atomic_store(&bundle(&f, 1)->bytes, 151 * MIB);
-    draw_with(&f, "other", &(struct answer){ 0 });
+    assert_int_equal(draw_with(&f, "other", &a), 503);
+    answer_release(&a);
     assert_state(&f, "other", "failed");
     assert_refused(&f, "other", 503,
                    "model: 'other' cannot be loaded: other does not fit: it takes 151 MiB (weights "
