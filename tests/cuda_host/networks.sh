@@ -7,7 +7,7 @@ export CLIPGEN_TEST_BACKEND=cuda
 export CLIPGEN_PLUGIN_DIR="$BUILDDIR/tests/cuda_host/plugin"
 
 if [ -n "${CLIPGEN_TEST_BRIEF:-}" ]; then
-    echo "skipped: networks take too long under sanitizers"
+    echo "skipped: test_ops_cuda runs the same kernels under sanitizers; networks take too long there"
     exit 77
 fi
 
