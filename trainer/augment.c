@@ -147,6 +147,17 @@ static void draw_emoji(const struct dataset *ds, enum split split, const struct 
         place_two(ds, o, r, s);
 }
 
+int scene_other_background(const struct dataset *ds, const struct scene *s,
+                           const struct scene_options *o, struct rng *r)
+{
+    uint16_t backgrounds = scene_backgrounds(ds, s->object, SPLIT_TRAIN, o);
+
+    if (s->second >= 0)
+        backgrounds &= scene_backgrounds(ds, s->second, SPLIT_TRAIN, o);
+    backgrounds &= (uint16_t) ~(1u << s->background);
+    return backgrounds ? draw_bit(r, backgrounds) : s->background;
+}
+
 static int shorter_side(const struct image *img)
 {
     return img->w < img->h ? img->w : img->h;

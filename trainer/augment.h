@@ -59,6 +59,10 @@ int scene_objects(const struct dataset *ds, enum split split, const struct scene
 /* A scene of an object of that list. */
 void scene_draw(const struct dataset *ds, int object, enum split split,
                 const struct scene_options *o, struct rng *r, struct scene *ret_scene);
+/* Another background of the training split that the scene may stand on; its own where there is
+ * none. Emoji only. */
+int scene_other_background(const struct dataset *ds, const struct scene *s,
+                           const struct scene_options *o, struct rng *r);
 /* One object in the middle, at the middle size, on a background of choice: for evaluation sheets.
  */
 void scene_plain(const struct dataset *ds, int object, int background, struct scene *ret_scene);

@@ -328,8 +328,8 @@ static int open_host(struct step_vqgan *s, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for batches of %zu", b);
     struct scene_options scene = stage_scene_options(s->config);
     s->local_weight = s->ds->kind == DATASET_EMOJI ? (float)s->config->vqgan_local : 0;
-    if (twins_init(&s->twins, s->ds, &scene, (int)b, (int)side, vqgan_grid(v), vqgan_code_dim(v),
-                   e))
+    if (s->local_weight > 0 && twins_init(&s->twins, s->ds, &scene, (int)b, (int)side,
+                                          vqgan_grid(v), vqgan_code_dim(v), e))
         return -1;
     return codebook_init(&s->codebook, v->codebook, vqgan_code_dim(v), v->unit_codes, e);
 }

@@ -24,20 +24,6 @@ void twins_release(struct twins *t)
     mem_free(t->zero);
 }
 
-/* A background that the scene may stand on as well; its own where there is none. */
-static int other_background(const struct twins *t, const struct scene *s, struct rng *r)
-{
-    unsigned bits = scene_backgrounds(t->ds, s->object, SPLIT_TRAIN, &t->scene);
-    if (s->second >= 0)
-        bits &= scene_backgrounds(t->ds, s->second, SPLIT_TRAIN, &t->scene);
-    bits &= ~(1u << s->background);
-    if (!bits)
-        return s->background;
-    for (uint32_t skip = rng_below(r, (uint32_t)__builtin_popcount(bits)); skip; skip--)
-        bits &= bits - 1;
-    return __builtin_ctz(bits);
-}
-
 static bool patch_differs(const struct twins *t, const uint8_t *a, const uint8_t *b, int x, int y)
 {
     int patch = t->side / t->grid;
@@ -56,7 +42,7 @@ int twins_make(struct twins *t, const struct batch *b, struct rng *r, struct err
     for (int i = 0; i < t->batch; i++) {
         struct scene twin = b->scenes[i];
         uint8_t *pixels = t->pixels + (size_t)i * bytes;
-        twin.background = other_background(t, &twin, r);
+        twin.background = scene_other_background(t->ds, &twin, &t->scene, r);
         if (scene_render(t->ds, &twin, t->side, pixels, e))
             return -1;
         for (int p = 0; p < t->grid * t->grid; p++)
