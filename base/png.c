@@ -182,8 +182,8 @@ static void write_text(struct encoder *enc)
 {
     for (int i = 0; i < enc->n_text; i++) {
         const char *text = enc->text[2 * i + 1];
-        png_text t = { .compression = is_ascii(text) ? PNG_TEXT_COMPRESSION_NONE
-                                                     : PNG_ITXT_COMPRESSION_NONE,
+        png_text t = { .compression =
+                           is_ascii(text) ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE,
                        .key = borrowed(enc->text[2 * i]),
                        .text = borrowed(text) };
         png_set_text(enc->job.png, enc->job.info, &t, 1);

@@ -16,7 +16,8 @@ bool png_is(const void *data, size_t n);
  * numbers. */
 int png_decode(const void *data, size_t n, size_t max_pixels, struct image *ret_img, struct err *e);
 /* Key/value pairs (text[2i], text[2i+1]; n_text pairs; NULL with 0 for none) become tEXt chunks, or
- * iTXt where the value is more than ASCII: it is taken for UTF-8, which tEXt is not. The same picture and text give the same bytes. Appends to ret_png (initialised). */
+ * iTXt where the value is more than ASCII: it is taken for UTF-8, which tEXt is not. The same
+ * picture and text give the same bytes. Appends to ret_png (initialised). */
 int png_encode(const struct image *img, const char *const *text, int n_text, struct buf *ret_png,
                struct err *e);
 /* To a file, atomically. */

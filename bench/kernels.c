@@ -241,7 +241,9 @@ static double rows_work(const int64_t *n)
 #define CONV(what, ...)                                                                            \
     { what, run_conv, conv_work, "GFLOP/s", __VA_ARGS__ },                                         \
         { what " data", run_conv_bwd_data, conv_work, "GFLOP/s", __VA_ARGS__ },                    \
-        { what " weight", run_conv_bwd_weight, conv_work, "GFLOP/s", __VA_ARGS__ }
+    {                                                                                              \
+        what " weight", run_conv_bwd_weight, conv_work, "GFLOP/s", __VA_ARGS__                     \
+    }
 
 static const struct row rows[] = {
     CONV("conv 3x3 48->48 [16,64,64]", { 3, 16, 64, 48, 48 }),

@@ -9,7 +9,8 @@
 
 /*
  * The table for the best instruction set that this machine has. The environment variable
- * CLIPGEN_CPU_ISA (base, avx2, avxvnni, avx512, avx512vnni) asks for a particular one, so that tests can run each.
+ * CLIPGEN_CPU_ISA (base, avx2, avxvnni, avx512, avx512vnni) asks for a particular one, so that
+ * tests can run each.
  */
 int backends_cpu(const struct backend **ret_backend, struct err *e);
 

@@ -11,8 +11,8 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[] = {
-    [DTYPE_F32] = { "f32", 4 }, [DTYPE_F16] = { "f16", 2 }, [DTYPE_BF16] = { "bf16", 2 },
-    [DTYPE_I32] = { "i32", 4 }, [DTYPE_U8] = { "u8", 1 },   [DTYPE_Q8_0] = { "q8_0", 0 },
+    [DTYPE_F32] = { "f32", 4 },   [DTYPE_F16] = { "f16", 2 }, [DTYPE_BF16] = { "bf16", 2 },
+    [DTYPE_I32] = { "i32", 4 },   [DTYPE_U8] = { "u8", 1 },   [DTYPE_Q8_0] = { "q8_0", 0 },
     [DTYPE_Q4_0] = { "q4_0", 0 },
 };
 
@@ -64,8 +64,8 @@ bool tensor_same_shape(const struct tensor *a, const struct tensor *b)
 
 const char *tensor_describe(const struct tensor *t, char *buf, size_t n)
 {
-    size_t used = (size_t)snprintf(buf, n, "%s%s[", t->packed ? "packed " : "",
-                                 dtype_name(t->dtype));
+    size_t used =
+        (size_t)snprintf(buf, n, "%s%s[", t->packed ? "packed " : "", dtype_name(t->dtype));
     for (int i = 0; i < t->n_dims && used < n; i++)
         used += (size_t)snprintf(buf + used, n - used, "%s%" PRId64, i ? ", " : "", t->dim[i]);
     if (used < n)

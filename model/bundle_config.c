@@ -255,8 +255,7 @@ static int check_known(json_t *object, const char *group, struct err *e)
     const char *key;
     json_t *value;
 
-    json_object_foreach(object, key, value)
-    {
+    json_object_foreach (object, key, value) {
         char path[PATH_MAX_BYTES];
         size_t n = (size_t)snprintf(path, sizeof path, "%s%s%s", group, *group ? "." : "", key);
         enum known known = n < sizeof path ? look_up(path) : UNKNOWN;

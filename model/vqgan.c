@@ -240,8 +240,7 @@ struct tensor *vqgan_decode(struct pass *p, const struct vqgan *m, const struct 
 
 /* ---- quantiser ---- */
 
-const struct tensor *vqgan_comparable(struct pass *p, const struct vqgan *m,
-                                      const struct tensor *x)
+const struct tensor *vqgan_comparable(struct pass *p, const struct vqgan *m, const struct tensor *x)
 {
     return m->config.unit_codes ? op_l2norm(p, x, UNIT_EPS) : x;
 }
@@ -258,7 +257,8 @@ struct tensor *vqgan_lookup(struct pass *p, const struct vqgan *m, const struct 
 struct tensor *vqgan_quantize(struct pass *p, const struct vqgan *m, const struct tensor *z,
                               struct tensor **ret_ids, struct tensor **ret_rows)
 {
-    const struct tensor *zc = vqgan_comparable(p, m, z), *codes = vqgan_comparable(p, m, m->codebook);
+    const struct tensor *zc = vqgan_comparable(p, m, z),
+                        *codes = vqgan_comparable(p, m, m->codebook);
     struct tensor *ids, *rows;
 
     if (!zc)

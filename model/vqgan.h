@@ -45,8 +45,8 @@ struct tensor *vqgan_codebook(const struct vqgan *m);  /* [K, D] */
 
 /* UNSUPPORTED with decoder_only. */
 struct tensor *vqgan_encode(struct pass *p, const struct vqgan *m, const struct tensor *x);
-/* What vectors [.., D] and codebook rows are compared as: themselves, or their directions where codes are
- * unit vectors. */
+/* What vectors [.., D] and codebook rows are compared as: themselves, or their directions where
+ * codes are unit vectors. */
 const struct tensor *vqgan_comparable(struct pass *p, const struct vqgan *m,
                                       const struct tensor *x);
 /* z -> the nearest codebook rows with the straight-through gradient; *ret_ids I32 [B*h*w];

@@ -1,11 +1,11 @@
 /*
- * What the files of the CPU backend share. All of kernels/cpu/ is compiled once per instruction set (CPU_ISA:
- * base, avx2, avx512), so every symbol that is not static is named through CPU().
+ * What the files of the CPU backend share. All of kernels/cpu/ is compiled once per instruction set
+ * (CPU_ISA: base, avx2, avx512), so every symbol that is not static is named through CPU().
  *
- * Rules: parallel loops (`#pragma omp parallel for num_threads(c->threads)`) split work at places that do not depend
- * on the number of threads, and sums run in a fixed order, so that results are the same bytes for any thread count.
- * Memory a kernel needs beyond its operands is cpu_scratch(), a fixed piece per thread, and cpu_shared(), one
- * piece for all; both are taken at open.
+ * Rules: parallel loops (`#pragma omp parallel for num_threads(c->threads)`) split work at places
+ * that do not depend on the number of threads, and sums run in a fixed order, so that results are
+ * the same bytes for any thread count. Memory a kernel needs beyond its operands is cpu_scratch(),
+ * a fixed piece per thread, and cpu_shared(), one piece for all; both are taken at open.
  */
 #ifndef KERNELS_CPU_CPU_H
 #define KERNELS_CPU_CPU_H
@@ -36,8 +36,9 @@
 
 struct cpu {
     int threads;
-    unsigned char *scratch[CPU_THREADS_MAX]; /* CPU_SCRATCH_BYTES each, one per thread, 64-byte aligned */
-    unsigned char *shared;                   /* CPU_SHARED_BYTES for all threads of a kernel together */
+    unsigned char
+        *scratch[CPU_THREADS_MAX]; /* CPU_SCRATCH_BYTES each, one per thread, 64-byte aligned */
+    unsigned char *shared;         /* CPU_SHARED_BYTES for all threads of a kernel together */
 };
 
 /* The table of this instruction set. */

@@ -80,7 +80,7 @@ static void what_is_there_is_left_alone(void **state)
     assert_err(&e, ERR_INVALID, want);
     assert_int_equal(count(tmp_path("full")), 1);
     assert_int_equal(dir_out_open(&d, tmp_path("full/mine"), &e), -1); /* a file */
-    assert_int_equal(e.code, ERR_NOT_FOUND); /* Not a directory */
+    assert_int_equal(e.code, ERR_NOT_FOUND);                           /* Not a directory */
 }
 
 static const struct CMUnitTest TESTS[] = {

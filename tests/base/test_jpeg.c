@@ -253,7 +253,10 @@ static void test_comment(void **state)
     buf_init(&jpeg, 1 << 20);
     buf_init(&longest, 1 << 20);
     assert_int_equal(jpeg_encode(&img, 90, "a cat", &jpeg, NULL), 0);
-    assert_non_null(memmem(jpeg.data, jpeg.len, "\xff\xfe\x00\x07" "a cat", 9));
+    assert_non_null(memmem(jpeg.data, jpeg.len,
+                           "\xff\xfe\x00\x07"
+                           "a cat",
+                           9));
     assert_int_equal(jpeg_decode(jpeg.data, jpeg.len, 1000, &back, NULL), 0);
     image_release(&back);
     memset(buf_grow(&longest, JPEG_COMMENT_MAX + 1), 'a', JPEG_COMMENT_MAX + 1);
@@ -291,11 +294,16 @@ static void test_encode_refused(void **state)
 }
 
 static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test(test_every_kind),           cmocka_unit_test(test_refused),
-    cmocka_unit_test(test_header_that_lies),     cmocka_unit_test(test_no_jpeg),
-    cmocka_unit_test(test_every_cut_is_refused), cmocka_unit_test(test_every_flip),
-    cmocka_unit_test(test_round_trip),           cmocka_unit_test(test_large_round_trip),
-    cmocka_unit_test(test_comment),              cmocka_unit_test(test_encode_refused),
+    cmocka_unit_test(test_every_kind),
+    cmocka_unit_test(test_refused),
+    cmocka_unit_test(test_header_that_lies),
+    cmocka_unit_test(test_no_jpeg),
+    cmocka_unit_test(test_every_cut_is_refused),
+    cmocka_unit_test(test_every_flip),
+    cmocka_unit_test(test_round_trip),
+    cmocka_unit_test(test_large_round_trip),
+    cmocka_unit_test(test_comment),
+    cmocka_unit_test(test_encode_refused),
 };
 
 TEST_MAIN(TESTS)

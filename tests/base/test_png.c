@@ -1,6 +1,7 @@
 /*
  * PNG: every colour type and depth in, 8 bits out; round trips; damaged and oversized files
- * refused. The files in tests/data/fuzz/png come from make_png.py beside it, which says what each pixel is.
+ * refused. The files in tests/data/fuzz/png come from make_png.py beside it, which says what each
+ * pixel is.
  */
 #include "tests/tmp.h"
 
@@ -350,12 +351,17 @@ static void test_write(void **state)
 }
 
 static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test(test_every_kind),     cmocka_unit_test(test_too_large),
-    cmocka_unit_test(test_no_png),         cmocka_unit_test(test_every_cut_is_refused),
-    cmocka_unit_test(test_every_flip),     cmocka_unit_test(test_words_of_damage),
-    cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_text),
+    cmocka_unit_test(test_every_kind),
+    cmocka_unit_test(test_too_large),
+    cmocka_unit_test(test_no_png),
+    cmocka_unit_test(test_every_cut_is_refused),
+    cmocka_unit_test(test_every_flip),
+    cmocka_unit_test(test_words_of_damage),
+    cmocka_unit_test(test_round_trip),
+    cmocka_unit_test(test_text),
     cmocka_unit_test(test_text_beyond_ascii),
-    cmocka_unit_test(test_encode_refused), cmocka_unit_test(test_write),
+    cmocka_unit_test(test_encode_refused),
+    cmocka_unit_test(test_write),
 };
 
 TEST_MAIN_TMP(TESTS)

@@ -77,9 +77,8 @@ static void check_result(const json_t *r)
 static void results_are_json(void **state)
 {
     (void)state;
-    static const char *const NAMES[] = { "decode_b1_q8", "vqgan_decode", "clip_text",
-                                         "clip_image",   "train_gpt",    "train_vqgan",
-                                         "sample_b1",    "sample_b8" };
+    static const char *const NAMES[] = { "decode_b1_q8", "vqgan_decode", "clip_text", "clip_image",
+                                         "train_gpt",    "train_vqgan",  "sample_b1", "sample_b8" };
     json_t *root = run_json("--preset emoji --json --runs 1 --threads 1 decode_b1_q8 vqgan "
                             "clip_text clip_image train sample_b1 sample_b8");
     const json_t *machine = json_object_get(root, "machine");

@@ -27,8 +27,8 @@ int runner_open(struct runner *r, const char *backend, const char *name)
 
 static int open_isas(struct runner *r)
 {
-    static const char *const ISAS[RUNNERS_MAX] = { "base",   "avx2",    "avxvnni",
-                                              "avx512", "avx512vnni" };
+    static const char *const ISAS[RUNNERS_MAX] = { "base", "avx2", "avxvnni", "avx512",
+                                                   "avx512vnni" };
     int n = 0;
 
     for (int i = 0; i < RUNNERS_MAX; i++) {

@@ -79,11 +79,8 @@ static void test_erf(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_exp),
-    cmocka_unit_test(test_log),
-    cmocka_unit_test(test_sigmoid),
-    cmocka_unit_test(test_tanh),
-    cmocka_unit_test(test_erf),
+    cmocka_unit_test(test_exp),  cmocka_unit_test(test_log), cmocka_unit_test(test_sigmoid),
+    cmocka_unit_test(test_tanh), cmocka_unit_test(test_erf),
 };
 
 TEST_MAIN(tests)

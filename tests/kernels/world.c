@@ -17,7 +17,8 @@ void world_init(struct world *w, size_t bytes)
 {
     struct err e;
     *w = (struct world){ 0 };
-    if (device_open(test_backend(), 0, &w->dev, &e) || arena_init(&w->arena, w->dev, bytes, HOST_BYTES, &e))
+    if (device_open(test_backend(), 0, &w->dev, &e) ||
+        arena_init(&w->arena, w->dev, bytes, HOST_BYTES, &e))
         fail_msg("%s", e.msg);
     init(w);
 }

@@ -170,8 +170,8 @@ void tiny_gpt_greedy(struct tiny_gpt *t, const float *cond, int64_t batch, int32
     struct kv kv;
 
     assert_true(batch <= ROWS_MAX);
-    golden_ok(
-        kv_init(&kv, t->g.dev, DTYPE_F32, c->layers, (int)batch, c->tokens, c->width, &e), &e);
+    golden_ok(kv_init(&kv, t->g.dev, DTYPE_F32, c->layers, (int)batch, c->tokens, c->width, &e),
+              &e);
     for (int i = 0; i < c->tokens; i++) {
         greedy_step(t, &kv, cond, batch, i, last);
         for (int64_t b = 0; b < batch; b++)
@@ -193,8 +193,7 @@ void tiny_decoder_open(struct tiny_decoder *d)
     d->tokens = golden_ints(&d->t.g, "in.tokens", &n);
     assert_int_equal(n, TINY_SLOTS * c->tokens);
     golden_ok(
-        kv_init(&d->kv, d->t.g.dev, DTYPE_F32, c->layers, TINY_SLOTS, c->tokens, c->width, &e),
-        &e);
+        kv_init(&d->kv, d->t.g.dev, DTYPE_F32, c->layers, TINY_SLOTS, c->tokens, c->width, &e), &e);
 }
 
 void tiny_decoder_close(struct tiny_decoder *d)

@@ -57,12 +57,12 @@ struct fake_bundle {
     const char *name;
     int rows, tokens;
     _Atomic uint64_t version;
-    _Atomic size_t bytes;       /* that it takes */
-    _Atomic bool bad;           /* planning fails */
-    _Atomic bool broken;        /* opening fails */
-    _Atomic bool mute;          /* its next engine cannot step */
-    _Atomic bool hold;          /* opening waits until this is false */
-    _Atomic int opened, closed; /* how often */
+    _Atomic size_t bytes;        /* that it takes */
+    _Atomic bool bad;            /* planning fails */
+    _Atomic bool broken;         /* opening fails */
+    _Atomic bool mute;           /* its next engine cannot step */
+    _Atomic bool hold;           /* opening waits until this is false */
+    _Atomic int opened, closed;  /* how often */
     _Atomic(struct fake *) last; /* its newest engine; NULL once that is closed */
 };
 

@@ -25,8 +25,7 @@ static const char *const SETTINGS[][2] = {
     { "vqgan_preview", "0" },    { "gpt_layers", "1" },      { "gpt_width", "32" },
     { "gpt_heads", "2" },        { "gpt_dropout", "0.1" },   { "gpt_steps", "10" },
     { "gpt_batch", "4" },        { "gpt_warmup", "2" },      { "gpt_preview", "0" },
-    { "gpt_plain", "0.5" },      { "restart_below", "0.5" },
-    { "eval_prompts", "12" },
+    { "gpt_plain", "0.5" },      { "restart_below", "0.5" }, { "eval_prompts", "12" },
 };
 
 static void check(int failed, const struct err *e)
