@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/conf.h"
 #include "base/mem.h"
+#include "bench/program.h"
 #include "model/generate.h"
 
 #define PROMPT "a red apple"
@@ -135,8 +135,9 @@ static int draw_for(struct drawing *d, int64_t ns, struct err *e)
     return 0;
 }
 
-static int run(const struct options *o, struct err *e)
+static int run(const void *options, struct err *e)
 {
+    const struct options *o = options;
     struct drawing d = { 0 };
     struct device *dev = NULL;
     int64_t start = 0;
@@ -155,34 +156,10 @@ static int run(const struct options *o, struct err *e)
     return failed;
 }
 
-static void help(void)
-{
-    puts("Usage: bench/pictures [flags]\n");
-    conf_help(ROWS, stdout);
-}
-
-static int read_flags(int argc, char **argv, struct options *o, struct err *e)
-{
-    int rest;
-
-    if (conf_defaults(ROWS, o, e) || conf_args(ROWS, o, argc, argv, NULL, &rest, e))
-        return -1;
-    return rest == argc ? 0 : err_set(e, ERR_INVALID, "unexpected argument '%.60s'", argv[rest]);
-}
-
 int main(int argc, char **argv)
 {
+    static const struct program PICTURES = { "bench/pictures", ROWS, run };
     struct options o = { 0 };
-    struct err e = { 0 };
-    int failed;
 
-    if (conf_peek(argc, argv, "help")) {
-        help();
-        return 0;
-    }
-    failed = read_flags(argc, argv, &o, &e) || run(&o, &e);
-    if (failed)
-        fprintf(stderr, "bench/pictures: %s\n", e.msg);
-    conf_release(ROWS, &o);
-    return failed ? 1 : 0;
+    return program_main(&PICTURES, argc, argv, &o);
 }

@@ -17,9 +17,9 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/conf.h"
 #include "base/num.h"
 #include "bench/crowd.h"
+#include "bench/program.h"
 
 #define CLIENTS_MAX 4096
 #define ROUNDS_MAX 16
@@ -160,8 +160,9 @@ static int run_round(const struct options *o, int clients, const int *fine, int 
     return failed;
 }
 
-static int run_rounds(const struct options *o, struct err *e)
+static int run_rounds(const void *options, struct err *e)
 {
+    const struct options *o = options;
     int clients[ROUNDS_MAX], fine[ROUNDS_MAX], n, n_fine, failed = 0;
 
     if (read_numbers(o->clients, "clients", CLIENTS_MAX, clients, &n, e) ||
@@ -183,29 +184,10 @@ static int run_rounds(const struct options *o, struct err *e)
     return failed;
 }
 
-static int read_flags(int argc, char **argv, struct options *o, struct err *e)
-{
-    int rest;
-
-    if (conf_defaults(ROWS, o, e) || conf_args(ROWS, o, argc, argv, NULL, &rest, e))
-        return -1;
-    return rest == argc ? 0 : err_set(e, ERR_INVALID, "unexpected argument '%.60s'", argv[rest]);
-}
-
 int main(int argc, char **argv)
 {
+    static const struct program SERVE = { "bench/serve", ROWS, run_rounds };
     struct options o = { 0 };
-    struct err e = { 0 };
-    int failed;
 
-    if (conf_peek(argc, argv, "help")) {
-        puts("Usage: bench/serve [flags]\n");
-        conf_help(ROWS, stdout);
-        return 0;
-    }
-    failed = read_flags(argc, argv, &o, &e) || run_rounds(&o, &e);
-    if (failed)
-        fprintf(stderr, "bench/serve: %s\n", e.msg);
-    conf_release(ROWS, &o);
-    return failed ? 1 : 0;
+    return program_main(&SERVE, argc, argv, &o);
 }
