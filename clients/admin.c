@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "clients/show.h"
 #include "clients/web.h"
 
@@ -33,12 +33,6 @@ static int reload(const struct admin_options *o, struct err *e)
                e);
 }
 
-static int dump_to_buf(const char *text, size_t n, void *buf)
-{
-    buf_append(buf, text, n);
-    return 0;
-}
-
 /* {key: value} */
 static int write_body(const char *key, const char *value, struct buf *out, struct err *e)
 {
@@ -46,7 +40,7 @@ static int write_body(const char *key, const char *value, struct buf *out, struc
 
     if (!o)
         return err_set(e, ERR_INVALID, "%s: not UTF-8", key);
-    json_dump_callback(o, dump_to_buf, out, JSON_COMPACT);
+    json_append(o, JSON_COMPACT, out);
     json_decref(o);
     return buf_check(out, e);
 }

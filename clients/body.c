@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "base/json.h"
 #include "base/num.h"
 
 #define IMAGE_FILE_MAX ((size_t)64 << 20)
@@ -109,19 +110,13 @@ static int add_fields(json_t *r, const struct generate_options *o, struct err *e
            add_text(r, "priority", o->priority, e) || add_whole(r, "timeout_ms", o->timeout_ms, e);
 }
 
-static int dump_to_buf(const char *text, size_t n, void *buf)
-{
-    buf_append(buf, text, n);
-    return 0;
-}
-
 int body_make(const struct generate_options *o, struct buf *ret_body, struct err *e)
 {
     json_t *r = json_object();
     int failed = add_fields(r, o, e);
 
     if (!failed) {
-        json_dump_callback(r, dump_to_buf, ret_body, JSON_COMPACT);
+        json_append(r, JSON_COMPACT, ret_body);
         failed = buf_check(ret_body, e);
     }
     json_decref(r);

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/gzip.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "convert/json.h"
 #include "model/bpe.h"
@@ -24,12 +25,6 @@ static int write_text(const char *dir, const char *name, const struct buf *text,
     return failed ? -1 : 0;
 }
 
-static int append_text(const char *s, size_t n, void *ctx)
-{
-    buf_append(ctx, s, n);
-    return 0;
-}
-
 /* Owns root from here; NULL: memory was out. */
 static int write_json(const char *dir, const char *name, json_t *root, struct err *e)
 {
@@ -37,10 +32,10 @@ static int write_json(const char *dir, const char *name, json_t *root, struct er
     int failed;
 
     buf_init(&text, TEXT_MAX);
-    failed = !root || json_dump_callback(root, append_text, &text, JSON_INDENT(2)) ? -1 : 0;
+    json_append(root, JSON_INDENT(2), &text);
     buf_puts(&text, "\n");
-    failed = failed ? err_set(e, ERR_NOMEM, "%s: no memory, or text that is no UTF-8", name)
-                    : write_text(dir, name, &text, e);
+    failed = text.failed ? err_set(e, ERR_NOMEM, "%s: no memory, or text that is no UTF-8", name)
+                         : write_text(dir, name, &text, e);
     buf_release(&text);
     json_decref(root);
     return failed;

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "model/bundle_sources.h"
 
@@ -375,12 +376,6 @@ static json_t *field_json(const struct field *f, const struct document *d)
     }
 }
 
-static int append_text(const char *text, size_t n, void *ctx)
-{
-    buf_append(ctx, text, n);
-    return 0;
-}
-
 int bundle_config_format(const struct bundle_config *c, struct buf *out, struct err *e)
 {
     const struct document d = { VERSION, *c };
@@ -390,8 +385,7 @@ int bundle_config_format(const struct bundle_config *c, struct buf *out, struct 
     for (size_t i = 0; i < N_FIELDS && !failed; i++)
         failed = put(root, FIELDS[i].path, field_json(&FIELDS[i], &d));
     if (!failed) /* 9 digits name every float */
-        failed =
-            json_dump_callback(root, append_text, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+        json_append(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9), out);
     json_decref(root);
     buf_puts(out, "\n");
     return failed ? err_set(e, ERR_INVALID, "config: text that is no UTF-8, or no memory")

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "model/weights_dtype.h"
@@ -72,12 +73,6 @@ static json_t *describe(const struct weights_out *o)
     return NULL;
 }
 
-static int append_text(const char *text, size_t n, void *ctx)
-{
-    buf_append(ctx, text, n);
-    return 0;
-}
-
 /* Length, JSON, and spaces up to the next multiple of ALIGN. */
 static int build_header(const struct weights_out *o, struct buf *b, struct err *e)
 {
@@ -87,7 +82,7 @@ static int build_header(const struct weights_out *o, struct buf *b, struct err *
     if (!header)
         return err_set(e, ERR_NOMEM, "no memory for the header, or a name that is no UTF-8");
     buf_append(b, "12345678", sizeof length);
-    json_dump_callback(header, append_text, b, JSON_COMPACT);
+    json_append(header, JSON_COMPACT, b);
     json_decref(header);
     while (b->len % ALIGN && !b->failed)
         buf_puts(b, " ");

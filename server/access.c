@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "server/route.h"
 
@@ -98,21 +98,14 @@ static json_t *access_json(const struct access *a)
                      "pixels", a->pixels, "png", a->png, "total", a->total, "trace", a->trace);
 }
 
-static int dump_to_buf(const char *text, size_t n, void *buf)
-{
-    buf_append(buf, text, n);
-    return 0;
-}
-
 static void log_json(const struct access *a, enum log_level level)
 {
     json_t *o = access_json(a);
     struct buf line;
 
     buf_init(&line, LINE_BYTES_MAX);
-    if (o)
-        json_dump_callback(o, dump_to_buf, &line, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    if (line.len && !line.failed)
+    json_append(o, JSON_COMPACT | JSON_REAL_PRECISION(9), &line);
+    if (!line.failed)
         log_as_it_is(level, line.data);
     buf_release(&line);
     json_decref(o);

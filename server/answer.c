@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "server/parameters.h"
 
 #define GRID_GAP 2 /* pixels between the pictures of a sheet */
@@ -114,8 +115,8 @@ json_t *answer_floats(const float *v, int n)
 {
     json_t *list = json_array();
 
-    for (int i = 0; list && i < n; i++)
-        json_array_append_new(list, json_real((double)v[i]));
+    for (int i = 0; i < n; i++)
+        json_add(&list, json_real((double)v[i]));
     return list;
 }
 
@@ -123,8 +124,8 @@ json_t *answer_tokens(const int32_t *tokens, int n)
 {
     json_t *list = json_array();
 
-    for (int i = 0; list && i < n; i++)
-        json_array_append_new(list, json_integer(tokens[i]));
+    for (int i = 0; i < n; i++)
+        json_add(&list, json_integer(tokens[i]));
     return list;
 }
 
@@ -133,42 +134,46 @@ static json_t *picture_json(const struct job *job, int i, struct err *e)
     const struct picture *p = &job->pictures[i];
     unsigned returns = job->request.returns;
     json_t *file = answer_base64(job, i, e);
-    json_t *o = file ? json_pack("{s:o}", "b64_json", file) : NULL;
+    json_t *o = json_object();
 
-    if (o && job->request.kind == REQUEST_GENERATE)
-        json_object_update_new(o, json_pack("{s:i,s:f,s:I}", "prompt", p->prompt, "score",
-                                            (double)p->score, "seed", (json_int_t)p->seed));
-    if (o && returns & REQUEST_RETURN_TOKENS)
-        json_object_set_new(o, "tokens", answer_tokens(p->tokens, job->info.tokens));
-    if (o && returns & REQUEST_RETURN_EMBEDDING)
-        json_object_set_new(o, "embedding", answer_floats(p->embed, job->info.embed_dim));
-    return o ? o : file ? no_memory(e) : NULL;
+    if (!file) {
+        json_decref(o);
+        return NULL;
+    }
+    json_put(&o, "b64_json", file);
+    if (job->request.kind == REQUEST_GENERATE)
+        json_merge(&o, json_pack("{s:i,s:f,s:I}", "prompt", p->prompt, "score", (double)p->score,
+                                 "seed", (json_int_t)p->seed));
+    if (returns & REQUEST_RETURN_TOKENS)
+        json_put(&o, "tokens", answer_tokens(p->tokens, job->info.tokens));
+    if (returns & REQUEST_RETURN_EMBEDDING)
+        json_put(&o, "embedding", answer_floats(p->embed, job->info.embed_dim));
+    return o ? o : no_memory(e);
 }
 
 static json_t *pictures_json(const struct job *job, struct err *e)
 {
     json_t *list = json_array();
 
-    if (!list)
-        return no_memory(e);
     for (int i = 0; i < job->n_pictures; i++) {
         json_t *picture = picture_json(job, i, e);
-        if (!picture || json_array_append_new(list, picture)) {
+        if (!picture) {
             json_decref(list);
-            return picture ? no_memory(e) : NULL;
+            return NULL;
         }
+        json_add(&list, picture);
     }
-    return list;
+    return list ? list : no_memory(e);
 }
 
 static json_t *scores_json(const struct job *job)
 {
     json_t *list = json_array();
 
-    for (int i = 0; list && i < job->n_scores; i++) {
+    for (int i = 0; i < job->n_scores; i++) {
         const struct job_score *s = &job->scores[i];
-        json_array_append_new(list, json_pack("{s:i,s:I,s:f}", "prompt", s->prompt, "seed",
-                                              (json_int_t)s->seed, "score", (double)s->score));
+        json_add(&list, json_pack("{s:i,s:I,s:f}", "prompt", s->prompt, "seed", (json_int_t)s->seed,
+                                  "score", (double)s->score));
     }
     return list;
 }
@@ -199,10 +204,10 @@ json_t *answer_json(const struct job *job, int64_t *encode_ns, struct err *e)
     o = json_pack("{s:s,s:I,s:s,s:s,s:o,s:o}", "id", job->id, "created", (json_int_t)clock_unix(),
                   "model", job->info.model, "output_format", format, "images", images, "timings_ms",
                   timings_json(job, *encode_ns));
-    if (o && job->request.kind == REQUEST_GENERATE)
-        json_object_set_new(o, "seed", json_integer((json_int_t)job->request.seed));
-    if (o && job->request.returns & REQUEST_RETURN_SCORES)
-        json_object_set_new(o, "scores", scores_json(job));
+    if (job->request.kind == REQUEST_GENERATE)
+        json_put(&o, "seed", json_integer((json_int_t)job->request.seed));
+    if (job->request.returns & REQUEST_RETURN_SCORES)
+        json_put(&o, "scores", scores_json(job));
     return o ? o : no_memory(e);
 }
 
@@ -224,6 +229,7 @@ void answer_seeds(const struct job *job, struct reply *r)
     buf_init(&list, REPLY_BODY_MAX);
     for (int i = 0; i < job->n_pictures; i++)
         buf_printf(&list, "%s%" PRIu64, i ? "," : "", job->pictures[i].seed);
-    reply_header(r, "X-Seed", "%s", list.data ? list.data : "");
+    if (list.len && !list.failed)
+        reply_header(r, "X-Seed", "%s", list.data);
     buf_release(&list);
 }

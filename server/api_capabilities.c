@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "server/api_models.h"
 #include "server/route.h"
 
@@ -10,8 +11,8 @@ static json_t *words_json(const char *choices)
 {
     json_t *list = json_array();
 
-    for (const char *c = choices; list && *c; c += strcspn(c, "|"), c += *c == '|')
-        json_array_append_new(list, json_stringn(c, strcspn(c, "|")));
+    for (const char *c = choices; *c; c += strcspn(c, "|"), c += *c == '|')
+        json_add(&list, json_stringn(c, strcspn(c, "|")));
     return list;
 }
 
@@ -19,12 +20,12 @@ static json_t *field_json(const struct field *f)
 {
     json_t *o = json_pack("{s:s,s:s}", "type", f->type->kind, "meaning", f->help);
 
-    if (o && f->choices)
-        json_object_set_new(o, "choices", words_json(f->choices));
-    else if (o && f->max > f->min)
-        json_object_update_new(o, json_pack("{s:f,s:f}", "min", f->min, "max", f->max));
-    if (o && *f->standard)
-        json_object_set_new(o, "default", json_string(f->standard));
+    if (f->choices)
+        json_put(&o, "choices", words_json(f->choices));
+    else if (f->max > f->min)
+        json_merge(&o, json_pack("{s:f,s:f}", "min", f->min, "max", f->max));
+    if (*f->standard)
+        json_put(&o, "default", json_string(f->standard));
     return o;
 }
 
@@ -32,9 +33,9 @@ static json_t *fields_json(const struct field_table *t)
 {
     json_t *o = json_object();
 
-    for (; o && t; t = t->more)
+    for (; t; t = t->more)
         for (const struct field *f = t->rows; f->name; f++)
-            json_object_set_new(o, f->name, field_json(f));
+            json_put(&o, f->name, field_json(f));
     return o;
 }
 
@@ -42,9 +43,9 @@ static json_t *endpoints_json(void)
 {
     json_t *o = json_object();
 
-    for (const struct route *r = ROUTES_WORK; o && r->path; r++)
+    for (const struct route *r = ROUTES_WORK; r->path; r++)
         if (r->fields)
-            json_object_set_new(o, r->path, fields_json(r->fields));
+            json_put(&o, r->path, fields_json(r->fields));
     return o;
 }
 

@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "base/base64.h"
+#include "base/json.h"
 #include "model/rank.h"
 #include "server/answer.h"
 #include "server/submit.h"
@@ -49,8 +50,8 @@ void api_embeddings_resume(struct app *app, struct exchange *x)
         reply_err(&x->reply, &job->err, NULL);
         return;
     }
-    for (int i = 0; data && i < job->n_pictures; i++)
-        json_array_append_new(data, embedding_json(job, i, info->embed_dim));
+    for (int i = 0; i < job->n_pictures; i++)
+        json_add(&data, embedding_json(job, i, info->embed_dim));
     reply_json(&x->reply,
                json_pack("{s:s,s:s,s:o,s:{s:i,s:i}}", "object", "list", "model", info->model,
                          "data", data, "usage", "prompt_tokens", tokens, "total_tokens", tokens));
@@ -87,8 +88,8 @@ static json_t *ints_json(const int *v, int n)
 {
     json_t *list = json_array();
 
-    for (int i = 0; list && i < n; i++)
-        json_array_append_new(list, json_integer(v[i]));
+    for (int i = 0; i < n; i++)
+        json_add(&list, json_integer(v[i]));
     return list;
 }
 
@@ -116,8 +117,8 @@ void api_rank_resume(struct app *app, struct exchange *x)
         return;
     }
     data = json_array();
-    for (int i = 0; data && i < sides.n_texts; i++)
-        json_array_append_new(data, ranking_json(&sides, i, info->embed_dim));
+    for (int i = 0; i < sides.n_texts; i++)
+        json_add(&data, ranking_json(&sides, i, info->embed_dim));
     reply_json(&x->reply,
                json_pack("{s:s,s:s,s:o}", "object", "list", "model", info->model, "data", data));
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/format.h"
+#include "base/json.h"
 #include "base/num.h"
 #include "server/answer.h"
 #include "server/route.h"
@@ -42,12 +43,12 @@ static json_t *describe(const struct job *job, const char *id)
                           atomic_load(&job->ready), "total", job->n_wanted);
 
     if (state <= JOB_QUEUED)
-        json_object_set_new(o, "queue_position", json_integer(atomic_load(&job->ahead)));
+        json_put(&o, "queue_position", json_integer(atomic_load(&job->ahead)));
     if (state != JOB_DONE)
         return o;
-    json_object_set_new(o, "ended", unix_time(job->ended_ns));
+    json_put(&o, "ended", unix_time(job->ended_ns));
     if (job->err.code != ERR_NONE)
-        json_object_set_new(o, "error", reply_error_json(&job->err, NULL));
+        json_put(&o, "error", reply_error_json(&job->err, NULL));
     return o;
 }
 

@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 
+#include "base/json.h"
 #include "server/route.h"
 
 static json_t *sampling_json(const struct bundle_sampling *s)
@@ -21,8 +22,8 @@ static json_t *model_json(const struct app *app, const struct model_view *v)
                   "tokens", info->tokens, "codebook", info->codebook, "context", info->context,
                   "embedding", info->embed_dim, "defaults", sampling_json(&info->sampling));
 
-    if (o && v->state == MODEL_FAILED)
-        json_object_set_new(o, "error", json_string(v->err.msg));
+    if (v->state == MODEL_FAILED)
+        json_put(&o, "error", json_string(v->err.msg));
     return o;
 }
 
@@ -32,8 +33,8 @@ json_t *api_models_json(const struct app *app)
     int n = models_list(app->models, views);
     json_t *list = json_array();
 
-    for (int i = 0; list && i < n; i++)
-        json_array_append_new(list, model_json(app, &views[i]));
+    for (int i = 0; i < n; i++)
+        json_add(&list, model_json(app, &views[i]));
     return list;
 }
 

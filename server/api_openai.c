@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "server/answer.h"
 #include "server/sse.h"
 #include "server/submit.h"
@@ -48,7 +49,7 @@ static json_t *image_json(const struct job *job, int i, struct err *e)
         return NULL;
     if (job->request.as_url)
         file = as_url(file, mime);
-    o = json_pack("{s:o?,s:I}", job->request.as_url ? "url" : "b64_json", file, "seed",
+    o = json_pack("{s:o,s:I}", job->request.as_url ? "url" : "b64_json", file, "seed",
                   (json_int_t)job->pictures[i].seed);
     if (!o)
         err_set(e, ERR_NOMEM, "answer: out of memory");
@@ -59,13 +60,13 @@ static json_t *images_json(const struct job *job, struct err *e)
 {
     json_t *list = json_array();
 
-    for (int i = 0; list && i < job->n_pictures; i++) {
+    for (int i = 0; i < job->n_pictures; i++) {
         json_t *o = image_json(job, i, e);
         if (!o) {
             json_decref(list);
             return NULL;
         }
-        json_array_append_new(list, o);
+        json_add(&list, o);
     }
     if (!list)
         err_set(e, ERR_NOMEM, "answer: out of memory");
@@ -131,8 +132,7 @@ static void say_partial(struct app *app, struct exchange *x, int i, int k, const
 
     (void)app;
     x->encode_ns += clock_ns() - begin;
-    if (o)
-        json_object_set_new(o, "partial_image_index", json_integer(k));
+    json_put(&o, "partial_image_index", json_integer(k));
     sse_json(out, TYPE, o);
 }
 
@@ -145,9 +145,8 @@ static void say_completed(struct app *app, struct exchange *x, struct buf *out)
     (void)app;
     for (int i = 0; i < x->job->n_pictures; i++) {
         json_t *o = event_json(x, TYPE, i, answer_base64(x->job, i, &e));
-        if (o)
-            json_object_update_new(o, json_pack("{s:o,s:I}", "usage", usage_json(x->job), "seed",
-                                                (json_int_t)x->job->pictures[i].seed));
+        json_merge(&o, json_pack("{s:o,s:I}", "usage", usage_json(x->job), "seed",
+                                 (json_int_t)x->job->pictures[i].seed));
         sse_json(out, TYPE, o);
     }
     x->encode_ns += clock_ns() - begin;

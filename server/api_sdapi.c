@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "server/answer.h"
 #include "server/current.h"
 #include "server/parameters.h"
@@ -50,12 +51,6 @@ static json_t *infotext_json(const struct job *job, int i)
     return s;
 }
 
-static int dump_to_buf(const char *text, size_t n, void *buf)
-{
-    buf_append(buf, text, n);
-    return 0;
-}
-
 /* JSON as a JSON string; o is given away. */
 static json_t *quoted(json_t *o)
 {
@@ -63,7 +58,8 @@ static json_t *quoted(json_t *o)
     json_t *s = NULL;
 
     buf_init(&text, REPLY_BODY_MAX);
-    if (o && !json_dump_callback(o, dump_to_buf, &text, JSON_COMPACT) && !text.failed)
+    json_append(o, JSON_COMPACT, &text);
+    if (!text.failed)
         s = json_stringn(text.data, text.len);
     buf_release(&text);
     json_decref(o);
@@ -77,23 +73,23 @@ static json_t *info_json(const struct job *job, int n)
     json_t *o = parameters_json(job);
 
     for (int i = 0; i < n; i++) {
-        json_array_append_new(seeds, json_integer((json_int_t)job->pictures[i].seed));
-        json_array_append_new(prompts, text_of(&job->request, job->pictures[i].prompt));
-        json_array_append_new(texts, infotext_json(job, i));
+        json_add(&seeds, json_integer((json_int_t)job->pictures[i].seed));
+        json_add(&prompts, text_of(&job->request, job->pictures[i].prompt));
+        json_add(&texts, infotext_json(job, i));
     }
-    json_object_set_new(o, "all_seeds", seeds);
-    json_object_set_new(o, "all_prompts", prompts);
-    json_object_set_new(o, "infotexts", texts);
+    json_put(&o, "all_seeds", seeds);
+    json_put(&o, "all_prompts", prompts);
+    json_put(&o, "infotexts", texts);
     return o;
 }
 
-static int add_images(json_t *list, const struct job *job, int n, struct err *e)
+static int add_images(json_t **list, const struct job *job, int n, struct err *e)
 {
     for (int i = 0; i < n; i++) {
         json_t *file = answer_base64(job, i, e);
         if (!file)
             return -1;
-        json_array_append_new(list, file);
+        json_add(list, file);
     }
     return 0;
 }
@@ -113,7 +109,7 @@ void api_txt2img_resume(struct app *app, struct exchange *x)
         return;
     }
     images = json_array();
-    if (add_images(images, job, n, &e)) {
+    if (add_images(&images, job, n, &e)) {
         json_decref(images);
         reply_err(&x->reply, &e, NULL);
         return;
@@ -172,11 +168,10 @@ void api_sd_models(struct app *app, struct exchange *x)
     int n = models_list(app->models, views);
     json_t *list = json_array();
 
-    for (int i = 0; list && i < n; i++) {
+    for (int i = 0; i < n; i++) {
         const char *model = views[i].info.model;
-        json_array_append_new(list,
-                              json_pack("{s:s,s:s,s:n,s:n,s:s,s:n}", "title", model, "model_name",
-                                        model, "hash", "sha256", "filename", model, "config"));
+        json_add(&list, json_pack("{s:s,s:s,s:n,s:n,s:s,s:n}", "title", model, "model_name", model,
+                                  "hash", "sha256", "filename", model, "config"));
     }
     reply_json(&x->reply, list);
 }

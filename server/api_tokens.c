@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 
+#include "base/json.h"
 #include "server/answer.h"
 #include "server/submit.h"
 
@@ -22,10 +23,9 @@ void api_encode_resume(struct app *app, struct exchange *x)
         return;
     }
     data = json_array();
-    for (int i = 0; data && i < job->n_pictures; i++)
-        json_array_append_new(data,
-                              json_pack("{s:i,s:o}", "index", i, "tokens",
-                                        answer_tokens(job->pictures[i].tokens, info->tokens)));
+    for (int i = 0; i < job->n_pictures; i++)
+        json_add(&data, json_pack("{s:i,s:o}", "index", i, "tokens",
+                                  answer_tokens(job->pictures[i].tokens, info->tokens)));
     reply_json(&x->reply,
                json_pack("{s:s,s:s,s:o}", "object", "list", "model", info->model, "data", data));
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 
 /* What clients see of an error. An ERR_NONE row is for the HTTP side alone; of rows with one status
@@ -98,12 +99,6 @@ int reply_status(enum err_code code)
     return kind_of_err(code)->status;
 }
 
-static int dump_to_buf(const char *text, size_t n, void *buf)
-{
-    buf_append(buf, text, n);
-    return 0;
-}
-
 static void no_memory(struct reply *r)
 {
     buf_release(&r->body);
@@ -117,9 +112,7 @@ static void set_body(struct reply *r, int status, json_t *json)
     buf_clear(&r->body);
     r->status = status;
     r->type = "application/json";
-    if (!json || json_dump_callback(json, dump_to_buf, &r->body,
-                                    JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS)))
-        r->body.failed = true;
+    json_append(json, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS), &r->body);
     buf_puts(&r->body, "\n");
     if (buf_check(&r->body, NULL))
         no_memory(r);

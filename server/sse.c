@@ -2,6 +2,8 @@
 
 #include <jansson.h>
 
+#include "base/json.h"
+
 void sse_event(struct buf *out, const char *name, const char *data, size_t n)
 {
     buf_printf(out, "event: %s\ndata: ", name);
@@ -9,17 +11,10 @@ void sse_event(struct buf *out, const char *name, const char *data, size_t n)
     buf_puts(out, "\n\n");
 }
 
-static int dump_to_buf(const char *text, size_t n, void *buf)
-{
-    buf_append(buf, text, n);
-    return 0;
-}
-
 void sse_json(struct buf *out, const char *name, json_t *json)
 {
     buf_printf(out, "event: %s\ndata: ", name);
-    if (!json || json_dump_callback(json, dump_to_buf, out, JSON_COMPACT))
-        out->failed = true;
+    json_append(json, JSON_COMPACT, out);
     buf_puts(out, "\n\n");
     json_decref(json);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "trainer/dataset_format.h"
 #include "trainer/split.h"
@@ -185,12 +186,6 @@ static json_t *describe_counts(const struct dataset_out *out)
                      out->n_held_out_combinations);
 }
 
-static int append_text(const char *text, size_t n, void *buf)
-{
-    buf_append(buf, text, n);
-    return 0; /* the buf remembers a failure */
-}
-
 static int write_manifest(struct dataset_out *out, struct err *e)
 {
     struct buf text;
@@ -200,7 +195,7 @@ static int write_manifest(struct dataset_out *out, struct err *e)
         json_object_set(out->manifest, "items", out->items))
         return err_set(e, ERR_NOMEM, "no memory for the manifest");
     buf_init(&text, DATASET_MANIFEST_MAX);
-    json_dump_callback(out->manifest, append_text, &text, JSON_INDENT(1));
+    json_append(out->manifest, JSON_INDENT(1), &text);
     rc = buf_check(&text, e);
     if (!rc)
         rc = file_write(out->manifest_path, text.data, text.len, e);
