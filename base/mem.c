@@ -9,23 +9,47 @@
 enum { ALIGNMENT = 64 }; /* a cache line, and the widest vector register */
 enum { FIRST_CAP = 64 }; /* elements of an array that begins to grow */
 
-static atomic_long fail_in; /* allocations left, counting the one that fails; 0: none ever fails */
+static atomic_long fail_in;  /* allocations left, counting the one that fails; 0: none ever fails */
+static atomic_int last_left; /* where it stays: 1, so that every later one fails too, or 0 */
+static atomic_int has_failed;
 
-void mem_fail_after(long n)
+static void fail(long n, int once)
 {
+    atomic_store(&has_failed, 0);
+    atomic_store(&last_left, !once);
     atomic_store(&fail_in, n);
 }
 
-/* Counts one allocation; false: the test wants it to fail. Stays at 1, so every later one fails
- * too. */
+void mem_fail_after(long n)
+{
+    fail(n, 0);
+}
+
+void mem_fail_once(long n)
+{
+    fail(n, 1);
+}
+
+int mem_has_failed(void)
+{
+    return atomic_load(&has_failed);
+}
+
+static int refuse(void)
+{
+    atomic_store(&has_failed, 1);
+    return 0;
+}
+
+/* Counts one allocation; false: the test wants it to fail. */
 static int may_allocate(void)
 {
     long left = atomic_load_explicit(&fail_in, memory_order_relaxed);
 
-    while (left > 1)
+    while (left > atomic_load_explicit(&last_left, memory_order_relaxed))
         if (atomic_compare_exchange_weak(&fail_in, &left, left - 1))
-            return 1;
-    return left == 0;
+            return left > 1 || refuse();
+    return left == 0 || refuse();
 }
 
 void *mem_alloc(size_t n, size_t size)

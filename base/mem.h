@@ -36,5 +36,9 @@ char *mem_strndup(const char *s, size_t n);
 
 /* Tests only: the n-th allocation from now (1 = next) fails, and every later one too; 0 = never. */
 void mem_fail_after(long n);
+/* The n-th alone. */
+void mem_fail_once(long n);
+/* Whether one has failed since the last of these calls. */
+int mem_has_failed(void);
 
 #endif

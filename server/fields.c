@@ -64,7 +64,9 @@ static json_t *parse(const char *text, size_t n, struct err *e)
     if (check_depth(text, n, e))
         return NULL;
     root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-    if (!root)
+    if (!root && !*why.text) /* jansson has words for whatever is wrong with a text */
+        err_set(e, ERR_NOMEM, "body: out of memory");
+    else if (!root)
         err_set(e, ERR_INVALID, "body: not JSON: line %d, column %d: %s", why.line, why.column,
                 why.text);
     return root;

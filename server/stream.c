@@ -112,6 +112,10 @@ void stream_reply(struct exchange *x, const char *name, struct buf *out)
     const char *type = x->reply.status == 200 ? name : "error";
     struct buf data;
 
+    if (!body->len) { /* no memory even for the words that say so */
+        out->failed = true;
+        return;
+    }
     buf_init(&data, REPLY_BODY_MAX);
     buf_printf(&data, "{\"type\":\"%s\",", type);
     buf_append(&data, body->data + 1, body->len - 2); /* without its { and its line break */

@@ -132,6 +132,25 @@ static void test_fail_after(void **state)
     mem_free(second);
 }
 
+static void test_fail_once(void **state)
+{
+    void *first, *third;
+
+    (void)state;
+    mem_fail_once(2);
+    first = mem_alloc(1, 1);
+    assert_false(mem_has_failed());
+    assert_null(mem_alloc(1, 1));
+    assert_true(mem_has_failed());
+    third = mem_alloc(1, 1);
+    assert_non_null(first);
+    assert_non_null(third);
+    mem_fail_once(0);
+    assert_false(mem_has_failed());
+    mem_free(first);
+    mem_free(third);
+}
+
 static void test_buf_grows(void **state)
 {
     struct buf b;
@@ -218,6 +237,7 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test_teardown(test_grow_fails, release_failure),
     cmocka_unit_test(test_strings),
     cmocka_unit_test_teardown(test_fail_after, release_failure),
+    cmocka_unit_test_teardown(test_fail_once, release_failure),
     cmocka_unit_test(test_buf_grows),
     cmocka_unit_test(test_buf_limit),
     cmocka_unit_test(test_buf_absurd_size),
