@@ -53,6 +53,7 @@ static void print_help(void)
          "Flags of all\n"
          "  --server URL         default $CLIPGEN_SERVER, or " SERVER "; of admin\n"
          "                       $CLIPGEN_ADMIN, or " ADMIN "; or unix:/path\n"
+         "  $CLIPGEN_API_KEY     the key of a daemon that asks for one\n"
          "  --help, --version\n\n"
          "Exit status: 0 done, 1 failed, 2 used wrongly.");
 }

@@ -3,12 +3,14 @@
 #include <curl/curl.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 
 #define ANSWER_MAX ((size_t)256 << 20)
 #define URL_MAX 2048
+#define KEY_MAX 1024
 #define CONNECT_TIMEOUT_S 10L
 #define TICK_MS 100
 
@@ -102,12 +104,26 @@ static int transfer_failed(CURLcode code, const char *server, struct err *e)
     return err_set(e, ERR_IO, "%.80s: %s", server, curl_easy_strerror(code));
 }
 
+/* One more header, unless there is none to add. NULL without memory: then the list is gone. */
+static struct curl_slist *add(struct curl_slist *list, const char *header)
+{
+    struct curl_slist *longer = list && header ? curl_slist_append(list, header) : list;
+
+    if (!longer)
+        curl_slist_free_all(list);
+    return longer;
+}
+
 static struct curl_slist *headers_of(const struct web_request *r)
 {
+    const char *secret = getenv("CLIPGEN_API_KEY");
+    char key[KEY_MAX];
     struct curl_slist *l =
         curl_slist_append(NULL, r->body ? "Content-Type: application/json" : "Accept: */*");
 
-    return l && r->header ? curl_slist_append(l, r->header) : l;
+    if (secret)
+        snprintf(key, sizeof key, "Authorization: Bearer %s", secret);
+    return add(add(l, r->header), secret ? key : NULL);
 }
 
 /* -> HTTP status and body. */

@@ -21,6 +21,7 @@ struct web_tick {
 int web_open(struct err *e);
 void web_close(void);
 
+/* $CLIPGEN_API_KEY, if it is set, goes along with every request. */
 struct web_request {
     const char *server; /* "http://host:port", or "unix:/path" */
     const char *path;

@@ -6,6 +6,7 @@ import base64
 import fcntl
 import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -94,7 +95,7 @@ class Browser:
         return self.ask("document.getElementById('status').textContent")
 
     def key(self, key, modifiers=0):
-        code = {"Enter": 13, "Escape": 27, "Tab": 9}[key]
+        code = {"Enter": 13, "Escape": 27, "Tab": 9, "ArrowRight": 39}[key]
         for kind in ("rawKeyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, modifiers=modifiers,
                       windowsVirtualKeyCode=code)
@@ -126,7 +127,9 @@ def first_src(page):
 
 def seeds(page):
     facts = page.ask("[...document.querySelectorAll('#gallery .facts')].map((e) => e.textContent)")
-    return [int(fact.split(",")[0].removeprefix("seed ")) for fact in facts]
+    told = [re.fullmatch(r"seed (\d+), score -?\d\.\d{3}", fact) for fact in facts]
+    assert all(told), facts
+    return [int(one.group(1)) for one in told]
 
 
 def draw(page, n):
@@ -187,6 +190,18 @@ def chooses_files_by_key(page):
     page.call("Page.setInterceptFileChooserDialog", enabled=False)
 
 
+def takes_dropped_pictures(page):
+    page.ask("new Promise((done) => { const canvas = document.createElement('canvas');"
+             "canvas.getContext('2d').drawImage(document.querySelector('#gallery img'), 0, 0);"
+             "canvas.toBlob((blob) => { const transfer = new DataTransfer();"
+             "transfer.items.add(new File([blob], 'dropped.png', {type: 'image/png'}));"
+             "document.getElementById('drop').dispatchEvent("
+             "new DragEvent('drop', {dataTransfer: transfer, bubbles: true, cancelable: true})); done(); }); })")
+    page.wait("!document.getElementById('picture').hidden")
+    draw(page, 1)
+    page.ask("document.getElementById('forget').click()")
+
+
 def takes_pictures(page, folder):
     path = f"{folder}/start.png"
     src = page.ask("document.querySelector('#gallery figure:last-child img').src")
@@ -202,6 +217,17 @@ def takes_pictures(page, folder):
     page.set("prompt", "")
     draw(page, 1)
     page.ask("document.getElementById('forget').click()")
+
+
+def slides_by_key(page):
+    page.ask("document.querySelector('details').open = true")
+    page.ask("document.getElementById('temperature').focus()")
+    before = float(page.ask("document.getElementById('temperature').value"))
+    page.key("ArrowRight")
+    page.wait(f"document.getElementById('temperature').value > {before}")
+    told = page.ask("document.querySelector('output[for=temperature]').value")
+    assert told == f"{before + 0.05:.2f}", told
+    page.ask("document.querySelector('details').open = false")
 
 
 def tells_what_is_wrong(page):
@@ -253,7 +279,9 @@ def main(program, url, folder):
         draws_other_formats(page)
         shows_partial_pictures(page)
         chooses_files_by_key(page)
+        takes_dropped_pictures(page)
         takes_pictures(page, folder)
+        slides_by_key(page)
         tells_what_is_wrong(page)
         stops(page)
         tabs_in_order(page)
