@@ -46,11 +46,12 @@ void api_models(struct app *app, struct exchange *x)
 void api_model(struct app *app, struct exchange *x)
 {
     struct model_view view;
-    char id[BUNDLE_NAME_MAX] = "";
+    char id[BUNDLE_NAME_MAX];
     struct err e;
 
-    route_arg(x->path, 2, id, sizeof id);
-    if (models_view(app->models, id, &view, &e))
+    if (!route_arg(x->path, 2, id, sizeof id)) /* longer than any name */
+        reply_error(&x->reply, 404, "model", "%.100s: no such model", x->path);
+    else if (models_view(app->models, id, &view, &e))
         reply_err(&x->reply, &e, "model");
     else
         reply_json(&x->reply, model_json(app, &view));
