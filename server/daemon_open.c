@@ -1,9 +1,11 @@
 #include "server/daemon_impl.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -72,16 +74,56 @@ static int new_models(struct daemon *d, struct err *e)
     return models_new(&o, &d->app.models, e);
 }
 
+struct loading {
+    struct models *models;
+    struct config_paths paths;
+    struct err err;
+    int failed;
+};
+
+static void *load(void *arg)
+{
+    struct loading *l = arg;
+
+    l->failed = models_serve(l->models, (const char *const *)l->paths.path, l->paths.n, &l->err);
+    return NULL;
+}
+
+static bool ends_soon(pthread_t thread)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec++;
+    return pthread_timedjoin_np(thread, NULL, &until) == 0;
+}
+
+/* Meanwhile the service manager hears that it goes on. */
+static int load_in_thread(struct daemon *d, struct loading *l, struct err *e)
+{
+    pthread_t thread;
+    int code = pthread_create(&thread, NULL, load, l);
+
+    if (code)
+        return err_set(e, ERR_IO, "loading: %s", strerror(code));
+    do
+        service_extend(&d->service);
+    while (!ends_soon(thread));
+    if (l->failed)
+        *e = l->err;
+    return l->failed;
+}
+
 static int serve_models(struct daemon *d, struct err *e)
 {
-    struct config_paths paths;
+    struct loading l = { .models = d->app.models };
     int failed;
 
     service_status(&d->service, "loading %s", d->config->bundle);
-    if (config_bundles(d->config, &paths, e))
+    if (config_bundles(d->config, &l.paths, e))
         return -1;
-    failed = models_serve(d->app.models, (const char *const *)paths.path, paths.n, e);
-    config_paths_release(&paths);
+    failed = load_in_thread(d, &l, e);
+    config_paths_release(&l.paths);
     return failed;
 }
 
