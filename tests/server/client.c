@@ -3,6 +3,7 @@
 #include "tests/test.h"
 
 #include <arpa/inet.h>
+#include <jansson.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
@@ -146,6 +147,26 @@ void answer_release(struct answer *a)
 {
     mem_free(a->headers);
     buf_release(&a->body);
+}
+
+json_t *client_json(const struct answer *a)
+{
+    json_t *o = json_loadb(a->body.data, a->body.len, 0, NULL);
+
+    assert_non_null(o);
+    return o;
+}
+
+void assert_answer_error(const struct answer *a, int status, const char *code, const char *message)
+{
+    json_t *o = client_json(a), *error = json_object_get(o, "error");
+
+    assert_string_equal(json_string_value(json_object_get(error, "message")), message);
+    assert_string_equal(json_string_value(json_object_get(error, "code")), code);
+    assert_int_equal(a->status, status);
+    assert_int_equal(json_object_size(error), 4);
+    assert_string_equal(answer_header(a, "Content-Type"), "application/json");
+    json_decref(o);
 }
 
 static void send_request(int fd, const char *method, const char *path, const char *headers,

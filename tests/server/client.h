@@ -22,6 +22,10 @@ void client_send_bytes(int fd, const char *bytes, size_t n);
 /* Reads one answer; head: the answer to HEAD, which has no body. */
 void client_read(int fd, bool head, struct answer *ret_answer);
 void answer_release(struct answer *a);
+/* The body as JSON, to be json_decref'd; fails the test when it is none. */
+struct json_t *client_json(const struct answer *a);
+/* It is an error of ours, with this status, code and message. */
+void assert_answer_error(const struct answer *a, int status, const char *code, const char *message);
 /* The value of a header, in a static buffer; NULL if absent. */
 const char *answer_header(const struct answer *a, const char *name);
 

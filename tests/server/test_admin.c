@@ -56,8 +56,7 @@ static json_t *call(struct fixture *f, const char *method, const char *path, con
     client_call(f->admin_port, method, path, headers, body, &a);
     if (a.status != status)
         fail_msg("%s %s: %d, %s", method, path, a.status, a.body.data);
-    o = json_loadb(a.body.data, a.body.len, 0, NULL);
-    assert_non_null(o);
+    o = client_json(&a);
     answer_release(&a);
     return o;
 }

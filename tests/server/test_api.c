@@ -33,8 +33,7 @@ static json_t *call(struct fixture *f, const char *method, const char *path, con
     if (a.status != status)
         fail_msg("%s %s %s: %d, not %d: %.*s", method, path, json ? json : "", a.status, status,
                  (int)a.body.len, a.body.data);
-    o = json_loadb(a.body.data, a.body.len, 0, NULL);
-    assert_non_null(o);
+    o = client_json(&a);
     answer_release(&a);
     return o;
 }
@@ -524,7 +523,7 @@ static void test_progress_and_interrupt(void **state)
     atomic_store(&f.fake->hold, FAKE_NONE);
     pthread_join(thread, NULL);
     assert_int_equal(p.a.status, 200);
-    o = json_loadb(p.a.body.data, p.a.body.len, 0, NULL);
+    o = client_json(&p.a);
     assert_int_equal(json_array_size(json_object_get(o, "images")), 0);
     json_decref(o);
     answer_release(&p.a);
@@ -620,6 +619,10 @@ static void test_models(void **state)
     o = call(&f, "GET", "/v1/models/dall-e-2", NULL, 404);
     assert_string_equal(text_at(json_object_get(o, "error"), "message"),
                         "model: 'dall-e-2' is not served here; fake is");
+    json_decref(o);
+    o = call(&f, "GET",
+             "/v1/models/1234567890123456789012345678901234567890123456789012345678901234", NULL,
+             404); /* one letter more than a name may have */
     json_decref(o);
     fixture_close(&f);
 }

@@ -23,26 +23,6 @@
 
 /* ---- helpers ---- */
 
-static json_t *parse(const struct answer *a)
-{
-    json_t *o = json_loadb(a->body.data, a->body.len, 0, NULL);
-
-    assert_non_null(o);
-    return o;
-}
-
-static void assert_error(const struct answer *a, int status, const char *code, const char *message)
-{
-    json_t *o = parse(a), *error = json_object_get(o, "error");
-
-    assert_string_equal(json_string_value(json_object_get(error, "message")), message);
-    assert_string_equal(json_string_value(json_object_get(error, "code")), code);
-    assert_int_equal(a->status, status);
-    assert_int_equal(json_object_size(error), 4);
-    assert_string_equal(answer_header(a, "Content-Type"), "application/json");
-    json_decref(o);
-}
-
 /* Sends the text, reads one answer, compares it with an error. */
 static void refused(struct fixture *f, const char *text, int status, const char *code,
                     const char *message)
@@ -52,7 +32,7 @@ static void refused(struct fixture *f, const char *text, int status, const char 
 
     client_send(fd, text);
     client_read(fd, false, &a);
-    assert_error(&a, status, code, message);
+    assert_answer_error(&a, status, code, message);
     answer_release(&a);
     close(fd);
 }
@@ -102,7 +82,7 @@ static void test_json_answer(void **state)
     assert_int_equal(a.status, 200);
     assert_string_equal(answer_header(&a, "X-Request-Id"), "my-1");
     assert_string_equal(answer_header(&a, "Cache-Control"), "no-store");
-    o = parse(&a);
+    o = client_json(&a);
     assert_string_equal(json_string_value(json_object_get(o, "id")), "my-1");
     assert_string_equal(json_string_value(json_object_get(o, "model")), "fake");
     assert_int_equal(json_integer_value(json_object_get(o, "seed")), 7);
@@ -190,8 +170,8 @@ static void test_image_prompt(void **state)
 
     image_request(1000, 1000, &body);
     client_generate(f.port, body.data, "", &a);
-    assert_error(&a, 413, "too_large",
-                 "image: png: 1000 x 1000 is 1000000 pixels, more than 65536");
+    assert_answer_error(&a, 413, "too_large",
+                        "image: png: 1000 x 1000 is 1000000 pixels, more than 65536");
     buf_release(&body);
     answer_release(&a);
     fixture_close(&f);
@@ -229,10 +209,10 @@ static void test_device_fault_shows(void **state)
     atomic_store(&f.fake->fail_code, ERR_DEVICE);
     atomic_store(&f.fake->fail, FAKE_STEP_CALL);
     client_generate(f.port, CAT, "", &a);
-    assert_error(&a, 503, "unavailable", "the fake engine was told to fail");
+    assert_answer_error(&a, 503, "unavailable", "the fake engine was told to fail");
     answer_release(&a);
     client_generate(f.port, CAT, "", &a);
-    assert_error(&a, 503, "unavailable", "not ready: the device failed");
+    assert_answer_error(&a, 503, "unavailable", "not ready: the device failed");
     answer_release(&a);
     get_status(f.port, "/readyz", 503, "the device failed");
     get_status(f.port, "/livez", 200, "ok");
@@ -343,7 +323,8 @@ static void test_queue_full(void **state)
     client_post(fd, "{\"prompt\":\"a\",\"candidates\":10}", "");
     wait_for_held(&f, FAKE_STEP_CALL); /* 4 of 10 are being drawn */
     client_generate(f.port, "{\"prompt\":\"a\",\"n\":5}", "", &a);
-    assert_error(&a, 429, "queue_full", "queue: 6 pictures wait, 5 more are over the limit of 10");
+    assert_answer_error(&a, 429, "queue_full",
+                        "queue: 6 pictures wait, 5 more are over the limit of 10");
     assert_string_equal(answer_header(&a, "Retry-After"), "1");
     answer_release(&a);
     atomic_store(&f.fake->hold, FAKE_NONE);
@@ -369,7 +350,7 @@ static void test_deadline(void **state)
     atomic_store(&f.fake->step_us, 20000);
     client_generate(f.port, CAT, "", &a);
     assert_int_equal(a.status, 504);
-    error = parse(&a);
+    error = client_json(&a);
     assert_string_equal(json_string_value(json_object_get(json_object_get(error, "error"), "code")),
                         "deadline");
     json_decref(error);
@@ -389,7 +370,7 @@ static void test_engine_failures(void **state)
         atomic_store(&f.fake->fail_code, ERR_INTERNAL);
         atomic_store(&f.fake->fail, CALLS[i]);
         client_generate(f.port, CAT, "", &a);
-        assert_error(&a, 500, "internal", "the fake engine was told to fail");
+        assert_answer_error(&a, 500, "internal", "the fake engine was told to fail");
         answer_release(&a);
     }
     assert_still_serves(&f);
@@ -949,7 +930,7 @@ static void test_drain(void **state)
     assert_refused(f.port);
     client_post(kept, CAT, "");
     client_read(kept, false, &a);
-    assert_error(&a, 503, "unavailable", "not ready: shutting down");
+    assert_answer_error(&a, 503, "unavailable", "not ready: shutting down");
     assert_string_equal(answer_header(&a, "Connection"), "close");
     answer_release(&a);
     get_status(f.admin_port, "/readyz", 503, "shutting down");

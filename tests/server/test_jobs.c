@@ -13,27 +13,9 @@
 #define CAT "{\"prompt\":\"a cat\",\"seed\":7}"
 #define ASYNC "Prefer: respond-async\r\n"
 
-static json_t *parse(const struct answer *a)
-{
-    json_t *o = json_loadb(a->body.data, a->body.len, 0, NULL);
-
-    assert_non_null(o);
-    return o;
-}
-
 static const char *text_of(const json_t *o, const char *key)
 {
     return json_string_value(json_object_get(o, key));
-}
-
-static void assert_error(const struct answer *a, int status, const char *code, const char *message)
-{
-    json_t *o = parse(a), *error = json_object_get(o, "error");
-
-    assert_string_equal(text_of(error, "message"), message);
-    assert_string_equal(text_of(error, "code"), code);
-    assert_int_equal(a->status, status);
-    json_decref(o);
 }
 
 /* The path of a new job. */
@@ -57,7 +39,7 @@ static json_t *get(struct fixture *f, const char *path)
 
     client_get(f->port, path, &a);
     assert_int_equal(a.status, 200);
-    o = parse(&a);
+    o = client_json(&a);
     answer_release(&a);
     return o;
 }
@@ -126,7 +108,7 @@ static void test_from_queue_to_result(void **state)
     json_decref(o);
     snprintf(file, sizeof file, "%s/images/0.png", second);
     client_get(f.port, file, &a);
-    assert_error(&a, 409, "not_done", "the job is not done: queued");
+    assert_answer_error(&a, 409, "not_done", "the job is not done: queued");
     answer_release(&a);
 
     atomic_store(&f.fake->hold, FAKE_NONE);
@@ -173,12 +155,12 @@ static void test_unknown_names(void **state)
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         snprintf(file, sizeof file, "%s/images/%s", path, CASES[i].name);
         client_get(f.port, file, &a);
-        assert_error(&a, 404, "not_found", CASES[i].message);
+        assert_answer_error(&a, 404, "not_found", CASES[i].message);
         answer_release(&a);
     }
     client_get(f.port, "/v1/jobs/job-00000000000000000000000000000000", &a);
-    assert_error(&a, 404, "not_found",
-                 "/v1/jobs/job-00000000000000000000000000000000: no such job");
+    assert_answer_error(&a, 404, "not_found",
+                        "/v1/jobs/job-00000000000000000000000000000000: no such job");
     answer_release(&a);
     call(&f, "DELETE", "/v1/jobs/x", 404);
     fixture_close(&f);
@@ -275,7 +257,7 @@ static void test_put_away(void **state)
     call(&f, "DELETE", path, 200);
     client_get(f.port, path, &a);
     snprintf(message, sizeof message, "%s: the job is no longer kept", path + strlen("/v1/jobs/"));
-    assert_error(&a, 410, "gone", message);
+    assert_answer_error(&a, 410, "gone", message);
     answer_release(&a);
     call(&f, "DELETE", path, 410);
     fixture_close(&f);
@@ -302,7 +284,7 @@ static void test_full_shelf(void **state)
     start(&f, CAT, ASYNC, path[0]);
     start(&f, CAT, ASYNC, path[1]);
     client_generate(f.port, CAT, ASYNC, &a);
-    assert_error(&a, 429, "queue_full", "jobs: 2 are kept and run, the limit is 2");
+    assert_answer_error(&a, 429, "queue_full", "jobs: 2 are kept and run, the limit is 2");
     assert_non_null(answer_header(&a, "Retry-After"));
     answer_release(&a);
     atomic_store(&f.fake->hold, FAKE_NONE);
@@ -338,8 +320,8 @@ static void test_same_key_same_job(void **state)
     answer_release(&again);
 
     client_generate(f.port, "{\"prompt\":\"b\"}", KEY, &other);
-    assert_error(&other, 422, "idempotency_mismatch",
-                 "Idempotency-Key: 'k-1' came before with another request");
+    assert_answer_error(&other, 422, "idempotency_mismatch",
+                        "Idempotency-Key: 'k-1' came before with another request");
     answer_release(&other);
     start(&f, CAT, ASYNC "Idempotency-Key: k-2\r\n", path[0]);
     start(&f, CAT, ASYNC "Idempotency-Key: k-2\r\n", path[1]);
@@ -358,10 +340,10 @@ static void test_bad_keys(void **state)
     memset(header + strlen(header), 'k', 256);
     memcpy(header + strlen(header), "\r\n", 3);
     client_generate(f.port, CAT, header, &a);
-    assert_error(&a, 400, "invalid_value", "Idempotency-Key: 256 bytes is outside 1..255");
+    assert_answer_error(&a, 400, "invalid_value", "Idempotency-Key: 256 bytes is outside 1..255");
     answer_release(&a);
     client_generate(f.port, CAT, "Idempotency-Key:\r\n", &a);
-    assert_error(&a, 400, "invalid_value", "Idempotency-Key: 0 bytes is outside 1..255");
+    assert_answer_error(&a, 400, "invalid_value", "Idempotency-Key: 0 bytes is outside 1..255");
     answer_release(&a);
     fixture_close(&f);
 }

@@ -46,7 +46,7 @@ static void assert_draws(struct fixture *f, const char *model)
     json_t *o;
 
     assert_int_equal(draw_with(f, model, &a), 200);
-    o = json_loadb(a.body.data, a.body.len, 0, NULL);
+    o = client_json(&a);
     assert_string_equal(json_string_value(json_object_get(o, "model")), model);
     json_decref(o);
     answer_release(&a);
@@ -58,7 +58,7 @@ static void assert_refused(struct fixture *f, const char *model, int status, con
     json_t *o, *error;
 
     assert_int_equal(draw_with(f, model, &a), status);
-    o = json_loadb(a.body.data, a.body.len, 0, NULL);
+    o = client_json(&a);
     error = json_object_get(o, "error");
     assert_string_equal(json_string_value(json_object_get(error, "message")), words);
     assert_string_equal(json_string_value(json_object_get(error, "param")), "model");
@@ -75,7 +75,7 @@ static void assert_state(struct fixture *f, const char *model, const char *state
     snprintf(path, sizeof path, "/v1/models/%s", model);
     client_get(f->port, path, &a);
     assert_int_equal(a.status, 200);
-    o = json_loadb(a.body.data, a.body.len, 0, NULL);
+    o = client_json(&a);
     assert_string_equal(json_string_value(json_object_get(o, "state")), state);
     json_decref(o);
     answer_release(&a);
