@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "server/api_models.h"
+#include "server/http.h"
 #include "server/route.h"
 
 static json_t *words_json(const char *choices)
@@ -49,17 +50,45 @@ static json_t *endpoints_json(void)
     return o;
 }
 
+#define MS(ns) ((ns) / 1000000)
+
 static json_t *limits_json(const struct app *app)
 {
     const struct request_limits *l = &app->limits;
+    const struct app_told *t = &app->told;
+    const struct {
+        const char *name;
+        int64_t value;
+    } limits[] = {
+        { "n", REQUEST_N_MAX },
+        { "candidates", REQUEST_CANDIDATES_MAX },
+        { "prompts", REQUEST_PROMPTS_MAX },
+        { "prompt_bytes", REQUEST_PROMPT_MAX },
+        { "inputs", REQUEST_INPUTS_MAX },
+        { "mix", REQUEST_MIX_MAX },
+        { "embedding", REQUEST_EMBED_MAX },
+        { "seed", REQUEST_SEED_MAX },
+        { "timeout_ms", l->timeout_ms },
+        { "image_pixels", (int64_t)l->image_pixels },
+        { "json_depth", FIELDS_DEPTH_MAX },
+        { "body_bytes", (int64_t)app->body_max },
+        { "header_bytes", (int64_t)HTTP_HEADER_MAX },
+        { "request_id_bytes", JOB_ID_MAX - 1 },
+        { "idempotency_key_bytes", SHELF_KEY_MAX - 1 },
+        { "queue_pictures", app->queue_max },
+        { "jobs", t->jobs },
+        { "jobs_ttl_ms", MS(t->jobs_ttl_ns) },
+        { "connections", t->connections },
+        { "header_timeout_ms", MS(t->header_ns) },
+        { "body_timeout_ms", MS(t->body_ns) },
+        { "write_timeout_ms", MS(t->write_ns) },
+        { "idle_timeout_ms", MS(t->idle_ns) },
+    };
+    json_t *o = json_object();
 
-    return json_pack("{s:I,s:I,s:I,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:I,s:i}", "body_bytes",
-                     (json_int_t)app->body_max, "image_pixels", (json_int_t)l->image_pixels,
-                     "queue_pictures", (json_int_t)app->queue_max, "n", REQUEST_N_MAX, "candidates",
-                     REQUEST_CANDIDATES_MAX, "prompts", REQUEST_PROMPTS_MAX, "prompt_bytes",
-                     REQUEST_PROMPT_MAX, "inputs", REQUEST_INPUTS_MAX, "mix", REQUEST_MIX_MAX,
-                     "json_depth", FIELDS_DEPTH_MAX, "seed", (json_int_t)REQUEST_SEED_MAX,
-                     "timeout_ms", l->timeout_ms);
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        json_put(&o, limits[i].name, json_integer((json_int_t)limits[i].value));
+    return o;
 }
 
 void api_capabilities(struct app *app, struct exchange *x)

@@ -19,6 +19,12 @@
 #include "server/stats.h"
 #include "server/watch.h"
 
+/* Limits that others keep, for GET /v1/capabilities. */
+struct app_told {
+    int connections, jobs;
+    int64_t jobs_ttl_ns, header_ns, body_ns, write_ns, idle_ns;
+};
+
 struct app {
     struct models *models;
     struct keys *keys; /* NULL: everybody is served */
@@ -30,6 +36,7 @@ struct app {
     struct stats *stats;
     struct watch *watch;
     struct request_limits limits;
+    struct app_told told;
     bool any_model;       /* names of models that are not served mean the first */
     int full_status;      /* 429 or 503 */
     size_t body_max;      /* bytes */

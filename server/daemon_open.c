@@ -176,11 +176,25 @@ static int open_scheduler(struct daemon *d, struct err *e)
     return 0;
 }
 
+static struct app_told told(const struct config *c)
+{
+    return (struct app_told){
+        .connections = (int)c->connections,
+        .jobs = (int)c->jobs_max,
+        .jobs_ttl_ns = daemon_ns(c->jobs_ttl_s),
+        .header_ns = daemon_ns(c->header_timeout_s),
+        .body_ns = daemon_ns(c->body_timeout_s),
+        .write_ns = daemon_ns(c->write_timeout_s),
+        .idle_ns = daemon_ns(c->idle_timeout_s),
+    };
+}
+
 static void fill_app(struct daemon *d)
 {
     struct app *a = &d->app;
 
     a->limits.image_pixels = (size_t)d->config->image_pixels_max;
+    a->told = told(d->config);
     a->full_status = config_full_status(d->config);
     a->body_max = (size_t)d->config->body_max_kib << 10;
     a->queue_max = (int)d->config->queue_max;
@@ -212,10 +226,10 @@ static int open_listener(struct daemon *d, struct daemon_socket *s, const struct
         .threads = threads,
         .connections = connections,
         .body_max = d->app.body_max,
-        .header_ns = daemon_ns(c->header_timeout_s),
-        .body_ns = daemon_ns(c->body_timeout_s),
-        .write_ns = daemon_ns(c->write_timeout_s),
-        .idle_ns = daemon_ns(c->idle_timeout_s),
+        .header_ns = d->app.told.header_ns,
+        .body_ns = d->app.told.body_ns,
+        .write_ns = d->app.told.write_ns,
+        .idle_ns = d->app.told.idle_ns,
     };
 
     if (http_open(&o, ret_http, e))

@@ -13,8 +13,6 @@
 #include "server/http_impl.h"
 #include "server/route.h"
 
-#define MEMORY_PER_CONNECTION ((size_t)64 << 10) /* request line and headers fit into this */
-
 void connection_coming(struct http *h, struct connection *c, bool coming)
 {
     if (c->coming != coming)
@@ -230,7 +228,7 @@ static struct MHD_Daemon *start(struct http *h)
             http_tls_flags(h),
         0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, o->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)o->connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_PER_CONNECTION,
+        (unsigned)o->connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEADER_MAX,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, h,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
         h, MHD_OPTION_ARRAY, o->threads > 1 ? pool : pool + 1, MHD_OPTION_ARRAY, tls,

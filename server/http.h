@@ -16,6 +16,8 @@
 #include "server/tls.h"
 #include "server/watch.h"
 
+#define HTTP_HEADER_MAX ((size_t)64 << 10) /* bytes of request line and headers, about */
+
 struct app;
 
 struct http_options {

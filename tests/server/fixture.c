@@ -133,6 +133,12 @@ void fixture_open(struct fixture *f, const struct fixture_options *o)
     assert_int_equal(watch_open(o->half_close_is_gone, &a->watch, NULL), 0);
     a->limits.image_pixels = o->image_pixels;
     a->limits.metadata = true;
+    a->told = (struct app_told){ .connections = o->connections,
+                                 .jobs = o->jobs_max,
+                                 .jobs_ttl_ns = ns(o->jobs_ttl_s),
+                                 .header_ns = ns(o->header_s),
+                                 .body_ns = ns(o->body_s),
+                                 .write_ns = ns(o->write_s) };
     a->full_status = o->full_status;
     a->body_max = o->body_max;
     a->queue_max = o->queue_max;

@@ -629,6 +629,24 @@ static void test_models(void **state)
 
 static void test_capabilities(void **state)
 {
+    static const struct {
+        const char *name;
+        int value;
+    } LIMITS[] = {
+        { "body_bytes", 1 << 20 },
+        { "queue_pictures", 64 },
+        { "image_pixels", 1 << 16 },
+        { "header_bytes", 1 << 16 },
+        { "jobs", 8 },
+        { "jobs_ttl_ms", 100000 },
+        { "connections", 64 },
+        { "header_timeout_ms", 20000 },
+        { "body_timeout_ms", 20000 },
+        { "write_timeout_ms", 20000 },
+        { "json_depth", 8 },
+        { "request_id_bytes", 63 },
+        { "idempotency_key_bytes", 255 },
+    };
     struct fixture f;
     json_t *o, *limits, *field;
 
@@ -636,9 +654,9 @@ static void test_capabilities(void **state)
     open_default(&f);
     o = call(&f, "GET", "/v1/capabilities", NULL, 200);
     limits = json_object_get(o, "limits");
-    assert_int_equal(json_integer_value(json_object_get(limits, "body_bytes")), 1 << 20);
-    assert_int_equal(json_integer_value(json_object_get(limits, "queue_pictures")), 64);
-    assert_int_equal(json_integer_value(json_object_get(limits, "image_pixels")), 1 << 16);
+    for (size_t i = 0; i < sizeof LIMITS / sizeof LIMITS[0]; i++)
+        assert_int_equal(json_integer_value(json_object_get(limits, LIMITS[i].name)),
+                         LIMITS[i].value);
     assert_int_equal(json_array_size(json_object_get(o, "output_formats")), 3);
     field = json_object_get(json_object_get(json_object_get(o, "endpoints"), "/v1/generate"),
                             "guidance_scale");

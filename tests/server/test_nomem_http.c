@@ -173,8 +173,8 @@ static void ask(int port, const struct buf *request)
     while ((got = recv(fd, answer + answer_len, sizeof answer - 1 - answer_len, 0)) > 0)
         answer_len += (size_t)got;
     answer[answer_len] = 0;
-    close(fd);
     assert_true(got == 0 || errno == ECONNRESET); /* and not after the patience of the client */
+    close(fd);
 }
 
 static int status(void)
