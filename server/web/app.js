@@ -30,6 +30,7 @@ async function fit() {
   if (!answer.ok) return complain(answer.status, await words(answer));
   const { model, limits, endpoints } = await answer.json();
   const fields = endpoints["/v1/generate"];
+  say(""); // the key that was asked for has come
   $("model").textContent = `${model.id}, ${model.width} × ${model.height}`;
   $("n").max = limits.n;
   $("candidates").max = limits.candidates;

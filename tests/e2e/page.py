@@ -1,4 +1,5 @@
-"""Drives the page of a clipgend in headless Chromium: page.py CHROMIUM URL FOLDER. Exits 1 if anything is amiss.
+"""Drives the page of a clipgend in headless Chromium: page.py CHROMIUM URL FOLDER [KEY]. Exits 1 if anything is amiss.
+KEY: of a daemon that asks for one.
 
 Speaks the DevTools protocol over two pipes: JSON objects, each ended by a NUL byte. Standard library only.
 """
@@ -139,9 +140,9 @@ def draw(page, n):
     assert not page.ask("document.getElementById('status').classList.contains('error')"), page.status()
 
 
-def starts_with_the_model(page):
+def starts_with_the_model(page, focus="prompt"):
     page.wait("document.getElementById('model')?.textContent.includes('32 × 32')")
-    assert page.ask("document.activeElement.id") == "prompt"
+    assert page.ask("document.activeElement.id") == focus
     assert page.ask("document.getElementById('n').max") == "16"
 
 
@@ -269,23 +270,44 @@ def fits_phones(page):
     assert narrow == [], narrow
 
 
-def main(program, url, folder):
+def asks_for_the_key(page, key):
+    page.wait("document.getElementById('key')?.hidden === false")
+    assert page.status().startswith("an API key is needed"), page.status()
+    page.complaints.clear() # the browser's own word on the answer
+    page.ask("document.getElementById('key').focus()")
+    page.type(key)
+    page.key("Tab")
+    starts_with_the_model(page, focus="draw")
+    assert page.status() == "", page.status()
+    page.ask("document.getElementById('prompt').focus()")
+    page.type("a cat")
+    draw(page, 4)
+
+
+def everything(page, folder):
+    starts_with_the_model(page)
+    draws(page)
+    draws_the_same_again(page)
+    draws_other_formats(page)
+    shows_partial_pictures(page)
+    chooses_files_by_key(page)
+    takes_dropped_pictures(page)
+    takes_pictures(page, folder)
+    slides_by_key(page)
+    tells_what_is_wrong(page)
+    stops(page)
+    tabs_in_order(page)
+    fits_phones(page)
+
+
+def main(program, url, folder, key=None):
     page = Browser(program, folder)
     try:
         page.open(url)
-        starts_with_the_model(page)
-        draws(page)
-        draws_the_same_again(page)
-        draws_other_formats(page)
-        shows_partial_pictures(page)
-        chooses_files_by_key(page)
-        takes_dropped_pictures(page)
-        takes_pictures(page, folder)
-        slides_by_key(page)
-        tells_what_is_wrong(page)
-        stops(page)
-        tabs_in_order(page)
-        fits_phones(page)
+        if key:
+            asks_for_the_key(page, key)
+        else:
+            everything(page, folder)
         assert not page.complaints, page.complaints # scripts that fail, and what the CSP forbids
     finally:
         page.close()

@@ -12,3 +12,9 @@ start_daemon "$WORK/tiny"
 python3 "$SRCDIR/tests/e2e/page.py" "$CHROMIUM" "$URL" "$WORK" || fail "the page is not as it should be"
 kill -TERM "$DAEMON"
 expect_exit 0
+
+printf 'alice the-first-secret\n' >"$WORK/keys"
+start_daemon "$WORK/tiny" --api-keys "$WORK/keys"
+python3 "$SRCDIR/tests/e2e/page.py" "$CHROMIUM" "$URL" "$WORK" the-first-secret || fail "the page does not ask for the key"
+kill -TERM "$DAEMON"
+expect_exit 0
