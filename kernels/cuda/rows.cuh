@@ -18,9 +18,10 @@ struct finish {
     __device__ void put(int64_t i, int64_t j, float sum) const
     {
         int64_t at = i * ld + j;
-        float v = alpha * sum + (beta != 0.0f ? beta * y[at] : 0.0f) + (bias ? bias[j] : 0.0f);
+        /* adding -0 changes no number, not even -0 */
+        float v = alpha * sum + (beta != 0.0f ? beta * y[at] : -0.0f) + (bias ? bias[j] : -0.0f);
         v = gelu ? gelu_fn().f(v) : v;
-        y[at] = v + (residual ? residual[at] : 0.0f);
+        y[at] = v + (residual ? residual[at] : -0.0f);
     }
 };
 

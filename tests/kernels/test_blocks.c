@@ -208,7 +208,7 @@ static void devices_take_them(void **state)
     (void)state;
     for (int i = 0; i < 3; i++) {
         setenv("CLIPGEN_CPU_ISA", ISAS[i], 1);
-        if (device_open("cpu", 1 + i, &d, &e)) {
+        if (device_open(test_backend(), 1 + i, &d, &e)) {
             print_message("%s: not tested: %s\n", ISAS[i], e.msg);
             continue;
         }
@@ -226,7 +226,7 @@ static void refusals(void **state)
     struct err e = { 0 };
 
     (void)state;
-    assert_int_equal(device_open("cpu", 2, &d, &e), 0);
+    assert_int_equal(device_open(test_backend(), 2, &d, &e), 0);
     assert_int_equal(device_packed(d, DTYPE_Q8_0, N, K, &w, &e), 0);
     assert_int_equal(device_packed(d, DTYPE_Q8_0, N, K - 1, &odd, &e), 0);
     assert_int_equal(device_alloc(d, tensor_bytes(&w), &w.data, &e), 0);

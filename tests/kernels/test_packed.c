@@ -95,6 +95,18 @@ static void sizes_are_those_of_the_format(void **state)
     world_release(&w);
 }
 
+static void expect_no_format(struct world *w, enum dtype format, int64_t n, int64_t k,
+                             const char *words)
+{
+    char whole[128];
+    struct tensor t;
+    struct err e;
+
+    snprintf(whole, sizeof whole, "%s: no %s", test_backend(), words);
+    assert_int_equal(device_packed(w->dev, format, n, k, &t, &e), -1);
+    assert_err(&e, ERR_UNSUPPORTED, whole);
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
     (void)state;
@@ -103,13 +115,11 @@ static void what_cannot_be_is_refused(void **state)
     struct err e;
 
     world_init(&w, MB);
-    assert_int_equal(device_packed(w.dev, DTYPE_I32, 3, 5, &t, &e), -1);
-    assert_err(&e, ERR_UNSUPPORTED, "cpu: no i32 matrices of 3 x 5");
-    assert_int_equal(device_packed(w.dev, DTYPE_Q8_0, INT64_MAX / 4, 8, &t, &e), -1);
-    assert_err(&e, ERR_UNSUPPORTED, "cpu: no q8_0 matrices of 2305843009213693951 x 8");
+    expect_no_format(&w, DTYPE_I32, 3, 5, "i32 matrices of 3 x 5");
+    expect_no_format(&w, DTYPE_Q8_0, INT64_MAX / 4, 8, "q8_0 matrices of 2305843009213693951 x 8");
     assert_int_equal(device_pack(w.dev, matrix(&w, DTYPE_F16), DTYPE_I32, &t, &e), -1);
-    assert_err(&e, ERR_UNSUPPORTED,
-               "pack: rows of i32, the CPU reads f32, f16, bf16, q8_0 and q4_0");
+    assert_int_equal(e.code, ERR_UNSUPPORTED);
+    assert_memory_equal(e.msg, "pack: rows of i32, ", 19);
     assert_int_equal(device_pack(w.dev, WORLD_TENSOR(&w, false, 2, 2), DTYPE_F32, &t, &e), -1);
     assert_err(&e, ERR_INTERNAL, "pack: the matrix is a plain one");
     world_release(&w);
