@@ -10,7 +10,7 @@
 struct device {
     const struct backend *backend; /* static storage, of the program or of the plugin */
     void *ctx;                     /* owned; the table's open made it */
-    char describe[256];
+    char describe[320]; /* with the words of an error */
 };
 
 #endif

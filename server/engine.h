@@ -20,7 +20,7 @@
 /* Fixed from open to close. */
 struct engine_info {
     char model[BUNDLE_NAME_MAX];
-    char device[160];                 /* for people */
+    char device[360];                 /* for people: as kernels/device.h says it */
     int embed_dim;                    /* E: values of a CLIP embedding */
     int context;                      /* token ids of a prompt */
     int tokens;                       /* of a picture, row by row */

@@ -37,6 +37,20 @@ struct finish_each {
     }
 };
 
+/* As cuda_fail: what cuBLAS refuses does no harm. */
+static int blas_fail(cublasStatus_t status, const struct backend_gemm *g, ctensor *shape,
+                     struct err *e)
+{
+    char words[80];
+    enum err_code meaning = status == CUBLAS_STATUS_ALLOC_FAILED    ? ERR_NOMEM
+                            : status == CUBLAS_STATUS_INVALID_VALUE ? ERR_INTERNAL
+                                                                    : ERR_DEVICE;
+    cudaGetLastError(); /* told: the next launch is not to blame */
+    return err_set(e, meaning, "gemm to %s, k %lld: %s",
+                   tensor_describe(shape, words, sizeof words), (long long)g->k,
+                   cublasGetStatusString(status));
+}
+
 /* cuBLAS stores columns: row-major C = A B is its C^T = B^T A^T. */
 static int many_rows(struct cuda *c, const struct backend_gemm *g, ctensor *shape, struct err *e)
 {
@@ -44,11 +58,8 @@ static int many_rows(struct cuda *c, const struct backend_gemm *g, ctensor *shap
         c->blas, g->trans_b ? CUBLAS_OP_T : CUBLAS_OP_N, g->trans_a ? CUBLAS_OP_T : CUBLAS_OP_N,
         (int)g->n, (int)g->m, (int)g->k, &g->alpha, g->b, (int)g->ldb, g->stride_b, g->a,
         (int)g->lda, g->stride_a, &g->beta, g->c, (int)g->ldc, g->stride_c, (int)g->batch);
-    char words[80];
     if (status != CUBLAS_STATUS_SUCCESS)
-        return err_set(e, ERR_DEVICE, "gemm to %s, k %lld: %s",
-                       tensor_describe(shape, words, sizeof words), (long long)g->k,
-                       cublasGetStatusString(status));
+        return blas_fail(status, g, shape, e);
     if (!g->bias && g->act == ACT_NONE)
         return 0;
     struct finish to = { 1.0f, 0.0f, g->bias, g->act == ACT_GELU, NULL, g->c, g->ldc };

@@ -9,18 +9,39 @@ extern "C" {
 #include "base/mem.h"
 }
 
+#define COMPUTE_MAJOR_MIN 8
 #define WORKSPACE_BYTES ((size_t)32 << 20) /* what cuBLAS recommends for its largest devices */
 
 /* ---- errors ---- */
+
+/* What CUDA refuses before it has begun: whoever asked gets no result, and the next may. After any
+ * other error it refuses all further work of the process. */
+static const struct {
+    cudaError_t code;
+    enum err_code meaning;
+} REFUSALS[] = {
+    { cudaErrorMemoryAllocation, ERR_NOMEM },
+    { cudaErrorInvalidValue, ERR_INTERNAL },
+    { cudaErrorInvalidConfiguration, ERR_INTERNAL },
+    { cudaErrorLaunchOutOfResources, ERR_INTERNAL },
+};
+
+static enum err_code meaning_of(cudaError_t code)
+{
+    for (const auto &refusal : REFUSALS)
+        if (refusal.code == code)
+            return refusal.meaning;
+    return ERR_DEVICE;
+}
 
 int cuda_fail(const char *op, ctensor *shape, cudaError_t code, struct err *e)
 {
     char words[80] = "";
     if (shape)
         tensor_describe(shape, words, sizeof words);
-    return err_set(e, code == cudaErrorMemoryAllocation ? ERR_NOMEM : ERR_DEVICE, "%s%s%s: %s (%s)",
-                   op, shape ? " of " : "", words, cudaGetErrorString(code),
-                   cudaGetErrorName(code));
+    cudaGetLastError(); /* told: the next launch is not to blame */
+    return err_set(e, meaning_of(code), "%s%s%s: %s (%s)", op, shape ? " of " : "", words,
+                   cudaGetErrorString(code), cudaGetErrorName(code));
 }
 
 int cuda_launched(const char *op, ctensor *shape, struct err *e)
@@ -76,9 +97,27 @@ static int open_blas(struct cuda *c, struct err *e)
     return 0;
 }
 
+/* There is code for A100 and newer ones. */
+static int check_compute(const struct cuda *c, struct err *e)
+{
+    int major = 0, minor = 0;
+    if (check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, c->device),
+              "asking for the compute capability", 0, e) ||
+        check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, c->device),
+              "asking for the compute capability", 0, e))
+        return -1;
+    if (major < COMPUTE_MAJOR_MIN)
+        return err_set(
+            e, ERR_DEVICE,
+            "GPU %d has compute capability %d.%d, this build wants %d.0 or later; choose "
+            "another with CUDA_VISIBLE_DEVICES, or take the cpu backend",
+            c->device, major, minor, COMPUTE_MAJOR_MIN);
+    return 0;
+}
+
 static int take_device(struct cuda *c, struct err *e)
 {
-    if (check(cudaGetDevice(&c->device), "choosing a GPU", 0, e) ||
+    if (check(cudaGetDevice(&c->device), "choosing a GPU", 0, e) || check_compute(c, e) ||
         check(
             cudaDeviceGetAttribute(&c->multiprocessors, cudaDevAttrMultiProcessorCount, c->device),
             "counting multiprocessors", 0, e) ||
@@ -147,10 +186,8 @@ int cuda_mem_alloc(void *ctx, size_t bytes, void **ret_data, struct err *e)
 {
     void *data;
     (void)ctx;
-    if (check(cudaMalloc(&data, bytes ? bytes : 1), "GPU memory", bytes, e)) {
-        cudaGetLastError(); /* told: the next launch is not to blame */
+    if (check(cudaMalloc(&data, bytes ? bytes : 1), "GPU memory", bytes, e))
         return -1;
-    }
     *ret_data = data;
     return 0;
 }

@@ -173,7 +173,10 @@ static cublasStatus_t queue(cublasHandle_t handle, product p, const void *alpha,
         p.beta = *(const float *)beta;
     }
     p.tf32 = p.tf32 || handle->math == CUBLAS_TF32_TENSOR_OP_MATH;
-    cudaError_t error = api([&] { return enqueue(handle->stream, [p] { multiply(p); }); });
+    cudaError_t error =
+        api([&] { return enqueue(handle->stream, [p] { multiply(p); }); }, "cublasGemm");
+    if (error == cudaErrorMemoryAllocation)
+        return CUBLAS_STATUS_ALLOC_FAILED;
     return error ? CUBLAS_STATUS_EXECUTION_FAILED : CUBLAS_STATUS_SUCCESS;
 }
 

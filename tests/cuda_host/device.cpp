@@ -37,7 +37,8 @@ static cudaDeviceProp properties()
     p.sharedMemPerBlock = 48 << 10;
     p.sharedMemPerBlockOptin = 99 << 10; /* the least of sm_80 and newer: that of sm_86 and sm_89 */
     p.sharedMemPerMultiprocessor = 100 << 10;
-    p.major = 8;
+    p.major = (int)option_compute() / 10;
+    p.minor = (int)option_compute() % 10;
     p.warpSize = 32;
     p.multiProcessorCount = 2;
     p.maxThreadsPerBlock = 1024;
@@ -78,6 +79,9 @@ using namespace cuda_host;
 cudaError_t cudaGetDeviceCount(int *ret_n)
 {
     return api([&] {
+        *ret_n = 0;
+        if (option_driver() < CUDART_VERSION)
+            return cudaErrorInsufficientDriver;
         *ret_n = (int)option_devices();
         return *ret_n ? cudaSuccess : cudaErrorNoDevice;
     });
@@ -119,7 +123,7 @@ cudaError_t cudaDeviceGetAttribute(int *ret_value, cudaDeviceAttr attribute, int
 
 cudaError_t cudaDriverGetVersion(int *ret_version)
 {
-    *ret_version = option_devices() ? CUDART_VERSION : 0;
+    *ret_version = (int)option_driver();
     return cudaSuccess;
 }
 

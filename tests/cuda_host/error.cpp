@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "tests/cuda_host/inject.h"
+
 namespace cuda_host {
 
 static const struct {
@@ -23,6 +25,8 @@ static const struct {
     { cudaErrorNotReady, "cudaErrorNotReady", "device not ready" },
     { cudaErrorIllegalAddress, "cudaErrorIllegalAddress",
       "an illegal memory access was encountered" },
+    { cudaErrorLaunchOutOfResources, "cudaErrorLaunchOutOfResources",
+      "too many resources requested for launch" },
     { cudaErrorLaunchFailure, "cudaErrorLaunchFailure", "unspecified launch failure" },
     { cudaErrorStreamCaptureUnsupported, "cudaErrorStreamCaptureUnsupported",
       "operation not permitted when stream is capturing" },
@@ -54,6 +58,14 @@ cudaError_t api_result(cudaError_t error)
     /* Not ready is an answer, no error. */
     if (error != cudaSuccess && error != cudaErrorNotReady)
         last = error;
+    return error;
+}
+
+cudaError_t wanted_failure(const char *call)
+{
+    cudaError_t error = injected(call);
+    if (is_sticky(error))
+        fault_report(words("%s: the failure that CUDA_HOST_FAIL asks for", call));
     return error;
 }
 

@@ -1,9 +1,9 @@
 #include "tests/cuda_host/launch.h"
 
-#include <cstring>
 #include <map>
 
 #include "tests/cuda_host/error.h"
+#include "tests/cuda_host/inject.h"
 #include "tests/cuda_host/options.h"
 #include "tests/cuda_host/stream.h"
 
@@ -38,28 +38,32 @@ static cudaError_t check(const launch_config &c, const void *kernel)
     return cudaSuccess;
 }
 
-/* The fault that a test has asked for. */
-static bool is_wanted_fault(const launch_config &config)
+/* What the stream does in its turn; a fault that a test asks for is the kernel's. */
+static work work_of(const launch_config &config, const std::function<void()> &body, bool fault)
 {
-    const char *wanted = option_fault();
-    return wanted && strstr(config.kernel, wanted);
+    if (!fault)
+        return [config, body] { grid_run(config, body); };
+    return [config] {
+        fault_report(words("kernel %s: the failure that CUDA_HOST_FAIL asks for", config.kernel));
+    };
 }
 
-static void run(const launch_config &config, const std::function<void()> &body)
+static cudaError_t queue(const launch_config &config, const void *kernel, cudaStream_t stream,
+                         const std::function<void()> &body)
 {
-    if (is_wanted_fault(config))
-        fault_report(words("kernel %s: the fault that CUDA_HOST_FAULT asks for", config.kernel));
-    else
-        grid_run(config, body);
+    cudaError_t wanted = injected(config.kernel), error = check(config, kernel);
+    if (error || (wanted && !is_sticky(wanted)))
+        return error ? error : wanted;
+    error = enqueue(stream, work_of(config, body, is_sticky(wanted)));
+    if (!error && option_blocking() && !recording())
+        error = cudaStreamSynchronize(stream);
+    return error;
 }
 
 void launch_queue(const launch_config &config, const void *kernel, cudaStream_t stream,
                   std::function<void()> body)
 {
-    api([&] {
-        cudaError_t error = check(config, kernel);
-        return error ? error : enqueue(stream, [config, body] { run(config, body); });
-    });
+    api([&] { return queue(config, kernel, stream, body); }, "a launch");
 }
 
 cudaError_t function_attribute(const void *kernel, cudaFuncAttribute attribute, int value)

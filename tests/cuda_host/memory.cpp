@@ -185,7 +185,7 @@ cudaError_t cudaMalloc(void **ret_data, size_t bytes)
 
 cudaError_t cudaFree(void *data)
 {
-    return api([&] {
+    return api_release([&] {
         cudaError_t error = refuse_while_recording("cudaFree");
         if (error || !data)
             return error;
@@ -206,7 +206,7 @@ cudaError_t cudaHostAlloc(void **ret_data, size_t bytes, unsigned)
 
 cudaError_t cudaFreeHost(void *data)
 {
-    return api([&] { return data ? give_back(data, true) : cudaSuccess; });
+    return api_release([&] { return data ? give_back(data, true) : cudaSuccess; });
 }
 
 cudaError_t cudaMemGetInfo(size_t *ret_free, size_t *ret_total)

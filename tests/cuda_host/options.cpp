@@ -1,6 +1,9 @@
 #include "tests/cuda_host/options.h"
 
 #include <cstdlib>
+#include <fstream>
+
+#include "tests/cuda_host/runtime_api.h"
 
 namespace cuda_host {
 
@@ -25,9 +28,33 @@ uint64_t option_memory()
     return option("CUDA_HOST_MEMORY", (uint64_t)4 << 30);
 }
 
-const char *option_fault()
+uint64_t option_compute()
 {
-    return getenv("CUDA_HOST_FAULT");
+    return option("CUDA_HOST_COMPUTE", 80);
+}
+
+uint64_t option_driver()
+{
+    return option("CUDA_HOST_DRIVER", CUDART_VERSION);
+}
+
+static std::string first_line_of(const char *path)
+{
+    std::string line;
+    std::ifstream file(path);
+    std::getline(file, line);
+    return line;
+}
+
+std::string option_fail()
+{
+    const char *wish = getenv("CUDA_HOST_FAIL"), *path = getenv("CUDA_HOST_FAIL_FILE");
+    return wish ? wish : path ? first_line_of(path) : "";
+}
+
+bool option_blocking()
+{
+    return option("CUDA_LAUNCH_BLOCKING", 0);
 }
 
 uint64_t shuffler::next()

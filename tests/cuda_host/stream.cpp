@@ -151,10 +151,18 @@ cudaError_t enqueue(cudaStream_t stream, work w)
     return cudaSuccess;
 }
 
+static const std::thread::id ANYBODY;
+
+/* What this thread does may disturb the recording. */
+static bool is_mine(const CUgraph_st *graph)
+{
+    return graph && (graph->owner == ANYBODY || graph->owner == std::this_thread::get_id());
+}
+
 bool recording()
 {
     for (cudaStream_t s : streams())
-        if (s->recording)
+        if (is_mine(s->recording))
             return true;
     return false;
 }
@@ -164,7 +172,7 @@ cudaError_t refuse_while_recording(const char *call)
     if (!recording())
         return cudaSuccess;
     for (cudaStream_t s : streams())
-        if (s->recording)
+        if (is_mine(s->recording))
             s->recording->invalid = true;
     return refuse(cudaErrorStreamCaptureUnsupported, "%s while a stream records a graph", call);
 }
@@ -199,7 +207,7 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t *ret_stream, unsigned flag
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
-    return api([&] {
+    return api_release([&] {
         if (!stream || !stream_of(stream))
             return cudaErrorInvalidResourceHandle;
         run_all(stream);
@@ -259,7 +267,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *ret_event, unsigned)
 
 cudaError_t cudaEventDestroy(cudaEvent_t event)
 {
-    return api([&] {
+    return api_release([&] {
         delete event;
         return cudaSuccess;
     });
@@ -341,7 +349,7 @@ cudaError_t cudaEventElapsedTime(float *ret_ms, cudaEvent_t from, cudaEvent_t to
 
 /* ---- graphs ---- */
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode)
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode)
 {
     return api([&] {
         if (!stream || !stream_of(stream))
@@ -350,6 +358,8 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode)
         if (stream->recording)
             return refuse(cudaErrorInvalidValue, "the stream records a graph already");
         stream->recording = new CUgraph_st();
+        stream->recording->owner =
+            mode == cudaStreamCaptureModeGlobal ? ANYBODY : std::this_thread::get_id();
         stream->recording->streams.push_back(stream);
         return cudaSuccess;
     });
@@ -419,7 +429,7 @@ cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t)
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
-    return api([&] {
+    return api_release([&] {
         delete exec;
         return cudaSuccess;
     });
@@ -427,7 +437,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph)
 {
-    return api([&] {
+    return api_release([&] {
         delete graph;
         return cudaSuccess;
     });

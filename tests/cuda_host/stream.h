@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "tests/cuda_host/runtime_api.h"
@@ -28,6 +29,7 @@ struct CUgraph_st {
     std::vector<cuda_host::work> nodes;
     std::vector<cudaStream_t> streams; /* that record; the first is where recording began */
     bool invalid;
+    std::thread::id owner; /* whose other calls are refused; of no thread: everybody's */
 };
 
 struct CUgraphExec_st {
@@ -61,6 +63,7 @@ cudaError_t run_everything();
 bool run_one(cudaStream_t stream);
 
 int present_device();
+/* This thread records a graph. */
 bool recording();
 double seconds();
 

@@ -1,4 +1,7 @@
-/* Streams, events and graphs: work runs when it is waited for, in order, and again when replayed. */
+/* Streams, events and graphs: work runs when it is waited for, in order, and again when replayed.
+ */
+#include <thread>
+
 #include "tests/cuda_host/test_device.h"
 
 /* x = x * 10 + digit: shows what ran, and in which order. */
@@ -191,19 +194,62 @@ static void nobody_waits_inside_a_graph(void **)
     cudaGetLastError();
 }
 
+static void other_threads_go_on(void **)
+{
+    stream a;
+    cudaGraph_t graph;
+    expect_success(cudaStreamBeginCapture(a.s, cudaStreamCaptureModeThreadLocal));
+    std::thread([] {
+        void *data;
+        expect_success(cudaMalloc(&data, 1));
+        expect_success(cudaFree(data));
+    }).join();
+    expect_success(cudaStreamEndCapture(a.s, &graph));
+    expect_success(cudaGraphDestroy(graph));
+}
+
 static void a_wanted_fault_comes(void **)
 {
     stream a;
     device_array<long> x(1);
-    setenv("CUDA_HOST_FAULT", "pend", 1);
+    setenv("CUDA_HOST_FAIL", "pend 2 719", 1);
+    LAUNCH(append, 1, 1, 0, a.s, x.data, 3);
     LAUNCH(append, 1, 1, 0, a.s, x.data, 1);
     assert_int_equal(cudaGetLastError(), cudaSuccess);
-    run_ill("kernel append: the fault that CUDA_HOST_FAULT asks for");
-    setenv("CUDA_HOST_FAULT", "softmax", 1);
+    run_ill("kernel append: the failure that CUDA_HOST_FAIL asks for");
+    assert_int_equal(x[0], 3);
+    unsetenv("CUDA_HOST_FAIL");
     LAUNCH(append, 1, 1, 0, a.s, x.data, 2);
     run_well();
-    assert_int_equal(x[0], 2);
-    unsetenv("CUDA_HOST_FAULT");
+    assert_int_equal(x[0], 32);
+}
+
+/* What a call is refused with is told once, and changes nothing. */
+static void a_call_fails_once(void **)
+{
+    void *data;
+    setenv("CUDA_HOST_FAIL", "cudaMalloc 1 2", 1);
+    assert_int_equal(cudaMalloc(&data, 1), cudaErrorMemoryAllocation);
+    assert_int_equal(cudaGetLastError(), cudaErrorMemoryAllocation);
+    expect_success(cudaMalloc(&data, 1));
+    expect_success(cudaFree(data));
+    unsetenv("CUDA_HOST_FAIL");
+    run_well();
+}
+
+static void a_blocking_launch_tells_at_once(void **)
+{
+    stream a;
+    device_array<long> x(1);
+    setenv("CUDA_LAUNCH_BLOCKING", "1", 1);
+    LAUNCH(append, 1, 1, 0, a.s, x.data, 4);
+    assert_int_equal(x[0], 4);
+    setenv("CUDA_HOST_FAIL", "append 1 719", 1);
+    LAUNCH(append, 1, 1, 0, a.s, x.data, 5);
+    assert_int_equal(cudaGetLastError(), cudaErrorLaunchFailure);
+    run_ill("kernel append");
+    unsetenv("CUDA_HOST_FAIL");
+    unsetenv("CUDA_LAUNCH_BLOCKING");
 }
 
 static const struct CMUnitTest tests[] = {
@@ -216,7 +262,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(graphs_are_replayed),
     cmocka_unit_test(a_graph_takes_in_other_streams),
     cmocka_unit_test(nobody_waits_inside_a_graph),
+    cmocka_unit_test(other_threads_go_on),
     cmocka_unit_test(a_wanted_fault_comes),
+    cmocka_unit_test(a_call_fails_once),
+    cmocka_unit_test(a_blocking_launch_tells_at_once),
 };
 
 TEST_MAIN(tests)

@@ -3,6 +3,7 @@
  * same bytes in whatever order blocks and threads run, as far as the plugin lets that be chosen
  * (tests/cuda_host does; a GPU has its own order each time).
  */
+#include "tests/cuda_host/plugin.h"
 #include "tests/kernels/run.h"
 #include "tests/test.h"
 
@@ -81,19 +82,8 @@ static void check_row(void **state)
     runners_close(&cpu, 1);
 }
 
-/* The plugin of CLIPGEN_PLUGIN_DIR, else the one that runs on the CPU. */
-static void choose_plugin(void)
-{
-    char dir[1024];
-    const char *build = getenv("BUILDDIR");
-
-    snprintf(dir, sizeof dir, "%s/tests/cuda_host/plugin", build ? build : ".");
-    setenv("CLIPGEN_PLUGIN_DIR", dir, 0);
-    setenv("CLIPGEN_TEST_BACKEND", "cuda", 1);
-}
-
 int main(int argc, char **argv)
 {
-    choose_plugin();
+    plugin_choose();
     return run_rows(argc, argv, check_row);
 }
