@@ -23,7 +23,7 @@
 #include "kernels/tensor.h"
 #include "kernels/update.h"
 
-#define BACKEND_ABI 4
+#define BACKEND_ABI 5
 /* What a plugin exports: `const struct backend *clipgen_backend(void)`. */
 #define BACKEND_PLUGIN_SYMBOL "clipgen_backend"
 
@@ -210,6 +210,15 @@ struct backend {
     int (*adamw)(void *ctx, struct tensor *w, ctensor *grad, struct tensor *m, struct tensor *v,
                  const struct adamw *h, ctensor *factor, struct err *e);
     int (*ema)(void *ctx, struct tensor *average, ctensor *w, float decay, struct err *e);
+
+    /* ---- graphs (device.h): optional, all four ---- */
+    /* From begin to end entries write down what they would do; those that wait or move memory
+     * between host and device fail. */
+    int (*graph_begin)(void *ctx, struct err *e);
+    /* Recording is over in any case. */
+    int (*graph_end)(void *ctx, void **ret_graph, struct err *e);
+    int (*graph_replay)(void *ctx, void *graph, struct err *e);
+    void (*graph_free)(void *ctx, void *graph);
 };
 
 typedef const struct backend *backend_plugin(void);

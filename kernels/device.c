@@ -153,6 +153,32 @@ int device_copy(struct device *d, struct tensor *dst, const struct tensor *src, 
     return d->backend->copy(d->ctx, dst->data, src->data, n, e);
 }
 
+bool device_has_graphs(const struct device *d)
+{
+    return d->backend->graph_begin;
+}
+
+int device_graph_begin(struct device *d, struct err *e)
+{
+    return d->backend->graph_begin(d->ctx, e);
+}
+
+int device_graph_end(struct device *d, void **ret_graph, struct err *e)
+{
+    return d->backend->graph_end(d->ctx, ret_graph, e);
+}
+
+int device_graph_replay(struct device *d, void *graph, struct err *e)
+{
+    return d->backend->graph_replay(d->ctx, graph, e);
+}
+
+void device_graph_free(struct device *d, void *graph)
+{
+    if (graph)
+        d->backend->graph_free(d->ctx, graph);
+}
+
 int device_wait(struct device *d, struct err *e)
 {
     return d->backend->wait(d->ctx, e);

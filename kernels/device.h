@@ -5,6 +5,7 @@
 #ifndef KERNELS_DEVICE_H
 #define KERNELS_DEVICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -52,6 +53,23 @@ int device_pack(struct device *d, struct tensor *w, enum dtype type, const void 
                 struct err *e);
 int device_zero(struct device *d, struct tensor *t, struct err *e);
 int device_copy(struct device *d, struct tensor *dst, const struct tensor *src, struct err *e);
+/*
+ * A graph is a list of ops on fixed memory, recorded once and then run with one call: what
+ * launching each would cost is saved. Values may change in between, addresses and shapes may not.
+ *
+ *     device_graph_begin(d, e);               from here ops are recorded, not run
+ *     ... ops, no upload, no download ...
+ *     device_graph_end(d, &graph, e);         also after a failure: recording is over
+ *     device_graph_replay(d, graph, e);       as often as wanted; waits for nothing
+ *     device_graph_free(d, graph);
+ */
+bool device_has_graphs(const struct device *d);
+int device_graph_begin(struct device *d, struct err *e);
+int device_graph_end(struct device *d, void **ret_graph, struct err *e);
+int device_graph_replay(struct device *d, void *graph, struct err *e);
+/* NULL is fine. */
+void device_graph_free(struct device *d, void *graph);
+
 /* Waits until everything given to the device has run; reports what failed. */
 int device_wait(struct device *d, struct err *e);
 

@@ -265,11 +265,13 @@ int gen_net_init(struct gen_net *net, struct bundle *b, int rows, struct err *e)
         gen_net_release(net);
         return -1;
     }
+    gen_graphs_init(&net->graphs, b->dev, rows);
     return 0;
 }
 
 void gen_net_release(struct gen_net *net)
 {
+    gen_graphs_release(&net->graphs);
     mem_free(net->words);
     mem_free(net->cond);
     kv_release(&net->kv);
@@ -382,11 +384,95 @@ static int put_lines(struct gen_net *net, const struct gen_line *lines, int n)
     return rows;
 }
 
+/* ---- steps as graphs ---- */
+
+/* Rows that no sequence has: outside the cache, their tokens are not looked at. */
+static void put_idle(struct gen_net *net, int n, int rows, int all)
+{
+    static const struct gen_settings GREEDY = { .top_p = 1, .guidance = 1 };
+    const struct gen_line idle = { .row = -1, .null_row = -1, .settings = &GREEDY };
+
+    for (int i = n; i < all; i++) {
+        put_sampling(net, i, &idle);
+        words_of(net, COL_COND_ROW)[i].i = 0;
+        words_of(net, COL_UNCOND_ROW)[i].i = -1;
+    }
+    for (int row = rows; row < all; row++) {
+        words_of(net, COL_TOKEN)[row].i = 0;
+        words_of(net, COL_SLOT)[row].i = -1;
+        words_of(net, COL_POS)[row].i = 0;
+    }
+}
+
+/* Records what a step does once it has its words. The pass begins with all of the arena, so its
+ * memory is the same whenever the step comes again. */
+static int record(struct gen_net *net, struct gen_graph *g, struct err *e)
+{
+    struct pass p = begin(net);
+    int64_t dim[] = { N_COLUMNS, net->stride };
+    struct tensor *words = pass_tensor(&p, DTYPE_I32, 2, dim), *tokens;
+    void *graph = NULL;
+
+    if (pass_finish(&p, e) || device_graph_begin(net->b->dev, e))
+        return -1;
+    tokens = draw(&p, words, g->rows, logits(&p, net, words, g->rows, false));
+    device_graph_end(net->b->dev, &graph, &p.err);
+    if (pass_finish(&p, e)) {
+        device_graph_free(net->b->dev, graph);
+        return -1;
+    }
+    g->graph = graph;
+    g->words = *words;
+    g->tokens = *tokens;
+    return 0;
+}
+
+static int replay(struct gen_net *net, struct gen_graph *g, int n, int32_t *ret_tokens,
+                  struct err *e)
+{
+    struct device *dev = net->b->dev;
+
+    if (device_upload(dev, &g->words, 0, net->words, tensor_bytes(&g->words), e) ||
+        device_graph_replay(dev, g->graph, e))
+        return -1;
+    return device_download(dev, &g->tokens, 0, ret_tokens, (size_t)n * sizeof *ret_tokens, e);
+}
+
+static bool is_ready(struct gen_net *net, struct gen_graph *g)
+{
+    struct err e;
+
+    if (!g->graph && g->met)
+        net->graphs.usable = !record(net, g, &e);
+    g->met = true;
+    return g->graph;
+}
+
+/* The graph for these lines, NULL when there is none: what begins brings conditions, and a device
+ * that fails to record does without from then on; if it is broken, the step itself will tell. */
+static struct gen_graph *graph_for(struct gen_net *net, const struct gen_line *lines, int n,
+                                   int rows)
+{
+    struct gen_graph *g;
+
+    if (!net->graphs.usable || lines[0].position == 0)
+        return NULL;
+    g = gen_graphs_find(&net->graphs, rows);
+    if (!is_ready(net, g))
+        return NULL;
+    put_idle(net, n, rows, g->rows);
+    return g;
+}
+
 int gen_net_step(struct gen_net *net, const struct gen_line *lines, int n, int32_t *ret_tokens,
                  struct err *e)
 {
     int rows = put_lines(net, lines, n);
-    struct pass p = begin(net);
+    struct gen_graph *g = graph_for(net, lines, n, rows);
+    struct pass p;
 
+    if (g)
+        return replay(net, g, n, ret_tokens, e);
+    p = begin(net);
     return finish(net, &p, pass_step(&p, net, n, rows, lines[0].position == 0), ret_tokens, e);
 }

@@ -7,6 +7,7 @@
 #define MODEL_GEN_NET_H
 
 #include "kernels/kv.h"
+#include "model/gen_graph.h"
 #include "model/generate.h"
 
 /* One number of a step, as it goes to the device. */
@@ -21,6 +22,7 @@ struct gen_net {
     int stride;       /* words of a column */
     struct kv kv;
     struct arena arena;
+    struct gen_graphs graphs;
     union gen_word *words; /* [columns, stride]: what a step is told, one upload */
     float *cond;           /* [rows, E]: the conditions of sequences that begin */
 };

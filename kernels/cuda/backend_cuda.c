@@ -81,6 +81,10 @@ static const struct backend table = {
     ENTRY(clip_factor),
     ENTRY(adamw),
     ENTRY(ema),
+    ENTRY(graph_begin),
+    ENTRY(graph_end),
+    ENTRY(graph_replay),
+    ENTRY(graph_free),
 };
 
 backend_plugin clipgen_backend;

@@ -100,6 +100,11 @@ CUDA_ENTRY(norm_of_sum);
 CUDA_ENTRY(clip_factor);
 CUDA_ENTRY(adamw);
 CUDA_ENTRY(ema);
+/* graph.cu */
+CUDA_ENTRY(graph_begin);
+CUDA_ENTRY(graph_end);
+CUDA_ENTRY(graph_replay);
+CUDA_ENTRY(graph_free);
 /* sample.cu */
 CUDA_ENTRY(sample_draw);
 CUDA_ENTRY(sample_probs);

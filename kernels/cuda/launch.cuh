@@ -49,6 +49,7 @@ struct cuda {
     cublasHandle_t blas;
     void *blas_workspace;
     void *scratch; /* CUDA_SCRATCH_BYTES */
+    bool blocking; /* somebody wants every launch to wait */
 };
 
 /* ---- errors ---- */

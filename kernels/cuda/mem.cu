@@ -2,6 +2,8 @@
  * The device: opening it, its memory, and words for what goes wrong.
  */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "kernels/cuda/launch.cuh"
 
@@ -143,6 +145,13 @@ static int describe_device(const struct cuda *c, char *describe, size_t n, struc
     return 0;
 }
 
+/* As CUDA reads it. */
+static bool is_blocking()
+{
+    const char *value = getenv("CUDA_LAUNCH_BLOCKING");
+    return value && strcmp(value, "0") != 0;
+}
+
 void cuda_close(void *ctx)
 {
     struct cuda *c = (struct cuda *)ctx;
@@ -167,6 +176,7 @@ int cuda_open(int threads, void **ret_ctx, char *describe, size_t describe_size,
     struct cuda *c = (struct cuda *)mem_alloc(1, sizeof *c);
     if (!c)
         return err_set(e, ERR_NOMEM, "cuda: no host memory");
+    c->blocking = is_blocking();
     if (take_device(c, e) || describe_device(c, describe, describe_size, e)) {
         cuda_close(c);
         return -1;
