@@ -39,9 +39,12 @@ static double read_slice(struct machine *m, int slice)
     return (double)(PIECES * PIECE_BYTES) / (double)(clock_ns() - start);
 }
 
-int machine_open(struct machine *m, int threads, struct err *e)
+int machine_open(struct machine *m, int threads, struct device *other, struct err *e)
 {
-    *m = (struct machine){ .threads = threads, .block = mem_alloc(BLOCK_BYTES, 1) };
+    *m = (struct machine){ .threads = threads, .other = other };
+    if (other)
+        return device_peak_open(&m->device, other, e);
+    m->block = mem_alloc(BLOCK_BYTES, 1);
     if (!m->block)
         return err_set(e, ERR_NOMEM, "no memory for %zu bytes to read", BLOCK_BYTES);
     return 0;
@@ -50,15 +53,19 @@ int machine_open(struct machine *m, int threads, struct err *e)
 void machine_close(struct machine *m)
 {
     mem_free(m->block);
+    device_peak_close(&m->device);
     *m = (struct machine){ 0 };
 }
 
-void machine_probe(struct machine *m, struct rates *ret_rates)
+int machine_probe(struct machine *m, struct rates *ret_rates, struct err *e)
 {
     double best = 0;
+    if (m->other)
+        return device_peak_probe(&m->device, &ret_rates->fma_gflops, &ret_rates->read_gbps, e);
     for (int i = 0; i < READS; i++) {
         double speed = read_slice(m, i % SLICES);
         best = speed > best ? speed : best;
     }
     *ret_rates = (struct rates){ .fma_gflops = peak_gflops(m->threads), .read_gbps = best };
+    return 0;
 }

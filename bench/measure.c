@@ -64,7 +64,8 @@ static int take_turn(struct bench *b, struct machine *m, int repeats, struct ser
                      struct err *e)
 {
     struct rates rates;
-    machine_probe(m, &rates);
+    if (machine_probe(m, &rates, e))
+        return -1;
     s->fma[i] = rates.fma_gflops;
     s->read[i] = rates.read_gbps;
     if (run_once(b, repeats, &s->seconds[i], &s->cpu[i], e))

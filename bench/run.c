@@ -8,7 +8,8 @@
  *
  * limit: the time that the part's multiplications and additions take at the machine's multiply-add
  * peak or, if that is longer, its weights and caches at its read bandwidth; both are measured
- * before every run. ratio: how many times as long it took.
+ * before every run; of a GPU, as its own products and copies show them. ratio: how many times as
+ * long it took.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,8 +20,9 @@
 #include "bench/save.h"
 
 /* In the order of BACKENDS. */
+enum { CPU, CUDA };
 #define BACKENDS "cpu|cuda"
-static const char *const BACKEND_NAMES[] = { "cpu", "cuda" };
+static const char *const BACKEND_NAMES[] = { [CPU] = "cpu", [CUDA] = "cuda" };
 
 struct options {
     int preset, backend;
@@ -117,7 +119,8 @@ static int measure_all(struct run *r, struct err *e)
 static int run_report(struct run *r, struct err *e)
 {
     const char *device = device_describe(r->bench.dev);
-    if (machine_open(&r->machine, (int)r->options.threads, e))
+    struct device *other = r->options.backend == CPU ? NULL : r->bench.dev;
+    if (machine_open(&r->machine, (int)r->options.threads, other, e))
         return -1;
     if (!r->options.json)
         report_head(stdout, device);
