@@ -25,12 +25,15 @@ enum { CPU, CUDA };
 static const char *const BACKEND_NAMES[] = { [CPU] = "cpu", [CUDA] = "cuda" };
 
 struct options {
-    int preset, backend;
+    int preset, backend, products;
     bool json, turns, sizes;
     char *save;
     int stored;
     int64_t runs, threads;
 };
+
+#define PRODUCTS "f32|bf16|f16"
+static const enum dtype PRODUCT_TYPES[] = { DTYPE_F32, DTYPE_BF16, DTYPE_F16 };
 
 #define STORED_CHOICES "f32|f16"
 static const enum weights_dtype STORED[] = { W_F32, W_F16 };
@@ -53,6 +56,8 @@ static const struct conf_row ROWS[] = {
     CONF_INT("run", "runs", "5", 1, RUNS_MAX, struct options, runs,
              "runs of each part; the median counts"),
     CONF_ENUM("run", "backend", "cpu", BACKENDS, struct options, backend, "device"),
+    CONF_ENUM("run", "products", "f32", PRODUCTS, struct options, products,
+              "what operands of large products are rounded to, on a GPU"),
     CONF_INT("run", "threads", "0", 0, 256, struct options, threads,
              "CPU threads, of the parts and of the machine's peaks; 0: as many as there are cores"),
     CONF_END,
@@ -154,7 +159,8 @@ static int run_all(struct run *r, struct err *e)
     if (r->options.sizes)
         return preset_print(&r->preset, stdout, e);
     r->bench.preset = &r->preset;
-    if (device_open(BACKEND_NAMES[r->options.backend], (int)r->options.threads, &r->bench.dev, e))
+    if (device_open(BACKEND_NAMES[r->options.backend], (int)r->options.threads, &r->bench.dev, e) ||
+        device_set_products(r->bench.dev, PRODUCT_TYPES[r->options.products], e))
         return -1;
     if (*r->options.save)
         return save_bundle(&r->preset, r->bench.dev, STORED[r->options.stored], r->options.save, e);

@@ -23,7 +23,7 @@
 #include "kernels/tensor.h"
 #include "kernels/update.h"
 
-#define BACKEND_ABI 5
+#define BACKEND_ABI 6
 /* What a plugin exports: `const struct backend *clipgen_backend(void)`. */
 #define BACKEND_PLUGIN_SYMBOL "clipgen_backend"
 
@@ -210,6 +210,9 @@ struct backend {
     int (*adamw)(void *ctx, struct tensor *w, ctensor *grad, struct tensor *m, struct tensor *v,
                  const struct adamw *h, ctensor *factor, struct err *e);
     int (*ema)(void *ctx, struct tensor *average, ctensor *w, float decay, struct err *e);
+
+    /* optional: what operands of large products are rounded to from now on (device.h) */
+    int (*set_products)(void *ctx, enum dtype t, struct err *e);
 
     /* ---- graphs (device.h): optional, all four ---- */
     /* From begin to end entries write down what they would do; those that wait or move memory

@@ -81,6 +81,16 @@ void device_set_threads(struct device *d, int threads)
     d->backend->set_threads(d->ctx, threads);
 }
 
+int device_set_products(struct device *d, enum dtype t, struct err *e)
+{
+    if (d->backend->set_products)
+        return d->backend->set_products(d->ctx, t, e);
+    if (t == DTYPE_F32)
+        return 0;
+    return err_set(e, ERR_UNSUPPORTED, "products of %s: the %s backend has f32", dtype_name(t),
+                   d->backend->name);
+}
+
 int device_alloc(struct device *d, size_t bytes, void **ret_data, struct err *e)
 {
     return d->backend->mem_alloc(d->ctx, bytes, ret_data, e);

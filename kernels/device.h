@@ -25,6 +25,13 @@ const char *device_describe(const struct device *d);
 /* Changes the number of CPU threads; results do not depend on it. */
 void device_set_threads(struct device *d, int threads);
 
+/*
+ * What operands of large products in fp32 are rounded to from now on: F32 (at first), F16 or BF16,
+ * where a GPU multiplies faster. Sums, results and all else stay fp32. UNSUPPORTED: the device has
+ * no such products.
+ */
+int device_set_products(struct device *d, enum dtype t, struct err *e);
+
 /* Device memory, aligned to 64 bytes, not zeroed. */
 int device_alloc(struct device *d, size_t bytes, void **ret_data, struct err *e);
 void device_free(struct device *d, void *data);

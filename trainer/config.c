@@ -17,6 +17,7 @@
     CONF_ENUM(sec, key, def, choices, struct config, field, help)
 
 #define BACKENDS "auto|cpu|cuda"
+#define PRODUCTS "f32|bf16|f16"
 
 /* The rows that every training stage has; `s` is its section and the prefix of its keys. */
 #define TRAINING(s, steps_, batch_, rate_, warmup_, decay_, clip_, average_)                       \
@@ -44,6 +45,8 @@ const struct conf_row CONFIG_ROWS[] = {
     INT("run", "seed", "1", 0, 9007199254740992.0, seed, "of everything random in every stage"),
     CHOICE("run", "backend", "auto", BACKENDS, backend,
            "device; auto takes CUDA when it is usable"),
+    CHOICE("run", "products", "f32", PRODUCTS, products,
+           "what operands of large products are rounded to on a GPU; sums and all else are f32"),
     INT("run", "threads", "0", 0, 256, threads, "CPU threads; 0: as many as there are cores"),
     INT("run", "save_s", "120", 1, 86400, save_s, "seconds between checkpoints"),
     INT("run", "stop_after", "0", 0, 100000000, stop_after,
@@ -307,6 +310,12 @@ const struct config_training *config_training(const struct config *c, const char
         if (!strcmp(sections[i].stage, stage))
             return sections[i].training;
     return NULL;
+}
+
+enum dtype config_products(const struct config *c)
+{
+    static const enum dtype TYPES[] = { DTYPE_F32, DTYPE_BF16, DTYPE_F16 }; /* as in PRODUCTS */
+    return TYPES[c->products];
 }
 
 const char *config_backend(const struct config *c)

@@ -31,7 +31,8 @@ struct config_training {
 struct config {
     /* [run] */
     char *dir, *start_from;
-    int backend; /* index into "auto|cpu|cuda" */
+    int backend;  /* index into "auto|cpu|cuda" */
+    int products; /* index into "f32|bf16|f16" */
     int64_t seed, threads, save_s, stop_after;
     /* [data] */
     int source;
@@ -85,6 +86,8 @@ struct disc_config config_disc(const struct config *c);
 const struct config_training *config_training(const struct config *c, const char *stage);
 /* "auto", "cpu" or "cuda", for device_open. */
 const char *config_backend(const struct config *c);
+/* For device_set_products. */
+enum dtype config_products(const struct config *c);
 /* config->dir/name; NULL when memory is out; mem_free. */
 char *config_path(const struct config *c, const char *name);
 

@@ -66,7 +66,8 @@ static int run_stage(const struct config *c, size_t stage, struct err *e)
     if (device_open(config_backend(c), (int)c->threads, &s.dev, e))
         return -1;
     log_info("%s: %s", STAGES[stage].name, device_describe(s.dev));
-    int failed = STAGES[stage].run(&s, &done, e);
+    int failed =
+        device_set_products(s.dev, config_products(c), e) || STAGES[stage].run(&s, &done, e);
     if (!failed && !done)
         log_info("%s: stopped and saved; run the same command to go on", STAGES[stage].name);
     device_close(s.dev);

@@ -22,6 +22,7 @@ static const struct backend table = {
     ENTRY(wait),
 
     ENTRY(gemm),
+    ENTRY(set_products),
     ENTRY(packed_bytes),
     ENTRY(pack_wait),
     ENTRY(linear_packed),

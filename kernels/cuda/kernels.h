@@ -30,6 +30,7 @@ CUDA_ENTRY(zero);
 CUDA_ENTRY(wait);
 /* gemm.cu */
 CUDA_ENTRY(gemm);
+CUDA_ENTRY(set_products);
 /* pack.cu, linear_packed.cu */
 CUDA_ENTRY(packed_bytes);
 CUDA_ENTRY(pack_wait);

@@ -47,6 +47,7 @@ struct cuda {
     int multiprocessors;
     cudaStream_t stream; /* all work of this context, in order */
     cublasHandle_t blas;
+    enum dtype products; /* what operands of large products are rounded to */
     void *blas_workspace;
     void *scratch; /* CUDA_SCRATCH_BYTES */
     bool blocking; /* somebody wants every launch to wait */

@@ -176,6 +176,7 @@ int cuda_open(int threads, void **ret_ctx, char *describe, size_t describe_size,
     struct cuda *c = (struct cuda *)mem_alloc(1, sizeof *c);
     if (!c)
         return err_set(e, ERR_NOMEM, "cuda: no host memory");
+    c->products = DTYPE_F32;
     c->blocking = is_blocking();
     if (take_device(c, e) || describe_device(c, describe, describe_size, e)) {
         cuda_close(c);
