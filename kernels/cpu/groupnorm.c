@@ -27,6 +27,17 @@ static struct norm_stats group_stats(const struct cpu *c, const struct norm_laye
     return (struct norm_stats){ s, s + 1, 2 };
 }
 
+static int group_layer(struct norm_layer *l, ctensor *x, ctensor *g, ctensor *b, int groups,
+                       bool silu, struct err *e)
+{
+    if (CPU(norm_layer_init)(l, x->dim[0], x->dim[1] * x->dim[2], x->dim[3], groups, e))
+        return -1;
+    l->gain = g->data;
+    l->bias = b->data;
+    l->silu = silu;
+    return 0;
+}
+
 int CPU(groupnorm)(void *ctx, ctensor *x, ctensor *g, ctensor *b, int groups, float eps, bool silu,
                    struct tensor *y, struct tensor *stats, struct err *e)
 {
@@ -34,11 +45,8 @@ int CPU(groupnorm)(void *ctx, ctensor *x, ctensor *g, ctensor *b, int groups, fl
         return -1;
     const struct cpu *c = ctx;
     struct norm_layer l;
-    if (CPU(norm_layer_init)(&l, x->dim[0], x->dim[1] * x->dim[2], x->dim[3], groups, e))
+    if (group_layer(&l, x, g, b, groups, silu, e))
         return -1;
-    l.gain = g->data;
-    l.bias = b->data;
-    l.silu = silu;
 
     for (int64_t first = 0; first < l.pictures; first += c->threads) {
         int64_t block = par_min(c->threads, l.pictures - first);
@@ -66,11 +74,8 @@ int CPU(groupnorm_bwd)(void *ctx, ctensor *x, ctensor *g, ctensor *b, int groups
         return -1;
     const struct cpu *c = ctx;
     struct norm_layer l;
-    if (CPU(norm_layer_init)(&l, x->dim[0], x->dim[1] * x->dim[2], x->dim[3], groups, e))
+    if (group_layer(&l, x, g, b, groups, silu, e))
         return -1;
-    l.gain = g->data;
-    l.bias = b->data;
-    l.silu = silu;
     struct norm_grads d = CPU(norm_grads)(x, dy, dx, dg, db);
     struct norm_stats s = { stats->data, (float *)stats->data + 1, 2 };
 
